@@ -1,0 +1,317 @@
+"""From an asset's address to bytes or a whole file: repeated from the start when it breaks, refreshed once when expired."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import attrs
+
+from .disposition import disposition_filename
+from .errors import AssetExpiredError, DownloadError
+from .files import PartialFile, Target, safe_filename
+from .protocol import parse_retry_after
+from .redaction import without_signature
+from .retry import Fault, wait_before_repeat
+from .transport import Transport, logger
+
+_T = TypeVar("_T")
+
+_CHUNK: Final = 256 * 1024
+_BUFFER: Final = 1024 * 1024
+"""Bytes collected before a thread writes them: small products cost one thread call, large ones stay small in memory."""
+_EXPIRED: Final = (401, 403, 404, 410)
+
+
+@attrs.frozen(kw_only=True)
+class AssetAddress:
+    """Where a product is, and how to learn a fresh address when this one has expired."""
+
+    url: str
+    refresh: Callable[[], Awaitable[str | None]]
+    job_id: str | None = None
+    filename: str | None = None
+    """A name to fall back on."""
+
+
+@attrs.frozen(kw_only=True)
+class Head:
+    """What is known of a product before its bytes."""
+
+    filename: str
+    """Safe as a base name."""
+    content_type: str
+
+
+class Sink(Protocol):
+    """Takes a product's bytes."""
+
+    async def begin(self, head: Head) -> None:
+        """Forget what came before: the download starts (again)."""
+
+    async def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+
+
+class MemorySink:
+    """Keeps a product in memory."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    async def begin(self, head: Head) -> None:
+        """See `Sink`."""
+        self._pieces = []
+
+    async def add(self, chunk: bytes) -> None:
+        """See `Sink`."""
+        self._pieces.append(chunk)
+
+    def content(self) -> bytes:
+        """All of it."""
+        return b"".join(self._pieces)
+
+
+class FileSink:
+    """Writes a product beside its place and puts it there when whole. Used in an `async with` block.
+
+    Leaving the block without `finish` removes what was written. Disk work happens in threads, which a cancellation waits
+    for, so that nothing is left behind.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._file: PartialFile | None = None
+        self._entered = False
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+
+    async def __aenter__(self) -> FileSink:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._file is not None and self._entered:
+            file, self._file = self._file, None
+            await in_thread(lambda: file.__exit__(None, None, None))
+
+    async def begin(self, head: Head) -> None:
+        """See `Sink`."""
+        self._buffer, self._buffered = [], 0
+        if self._file is None:
+            self._file = PartialFile(self._target, head.filename)
+        elif self._entered:
+            await in_thread(self._file.restart)
+
+    async def add(self, chunk: bytes) -> None:
+        """See `Sink`."""
+        self._buffer.append(chunk)
+        self._buffered += len(chunk)
+        if self._buffered >= _BUFFER:
+            await in_thread(self._flush)
+
+    async def finish(self) -> Path:
+        """Puts the whole file into its place and says where that is."""
+        return await in_thread(self._commit)
+
+    def _flush(self) -> None:
+        assert self._file is not None
+        if not self._entered:
+            self._file.__enter__()
+            self._entered = True
+        for chunk in self._buffer:
+            self._file.write(chunk)
+        self._buffer, self._buffered = [], 0
+
+    def _commit(self) -> Path:
+        self._flush()
+        assert self._file is not None
+        return self._file.commit()
+
+
+async def in_thread(work: Callable[[], _T]) -> _T:
+    """Runs blocking work in a thread. A cancellation is raised only when the work has ended."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # noted, so that asyncio does not complain of an error nobody saw
+        raise cancelled
+    return task.result()
+
+
+class Downloads:
+    """Fetches products over one client's transport. The key is never sent with a download (design rule 2)."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def receive(self, asset: AssetAddress, sink: Sink) -> Head:
+        """Fetches a product into a sink, from the start again when it breaks.
+
+        Raises:
+            AssetExpiredError: Its address was refused, a fresh one too.
+            DownloadError: It could not be had, or the sink could not take it.
+        """
+        tries = _Tries(self._transport, asset)
+        while True:
+            async with self._opened(tries) as response:
+                head = _head(response, tries.asset)
+                reason = await self._pour(response, head, sink, tries.asset)
+            if reason is None:
+                return head
+            await tries.failed(reason)
+
+    @asynccontextmanager
+    async def stream(self, asset: AssetAddress) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Opens a product and gives its bytes as they come. Once bytes were given, a break is a `DownloadError`."""
+        async with self._opened(_Tries(self._transport, asset)) as response:
+            async with aclosing(self._chunks(response, asset)) as chunks:
+                yield chunks
+
+    @asynccontextmanager
+    async def _opened(self, tries: _Tries) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response with status 200: the address refreshed once, everything passing repeated."""
+        while True:
+            opening = self._transport.download(tries.asset.url)
+            response: aiohttp.ClientResponse | None = None
+            reason = ""
+            try:
+                response = await opening.__aenter__()
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                reason = _reason(error)
+            if response is None:
+                await tries.failed(reason)
+                continue
+            status = response.status
+            if status == 200:
+                break
+            retry_after = parse_retry_after(response.headers.get("Retry-After"), time.time())
+            await opening.__aexit__(None, None, None)
+            await tries.refused(status, retry_after)
+        try:
+            yield response
+        finally:
+            # A response left before its end closes its connection: nobody wants to read the rest of 200 MB.
+            response.close()
+            await opening.__aexit__(None, None, None)
+
+    async def _pour(
+        self, response: aiohttp.ClientResponse, head: Head, sink: Sink, asset: AssetAddress
+    ) -> str | None:
+        """Reads a body into the sink; the reason in words when it broke off."""
+        try:
+            await sink.begin(head)
+            async with aclosing(self._chunks(response, asset)) as chunks:
+                async for chunk in chunks:
+                    await sink.add(chunk)
+        except _BrokenOff as error:
+            return str(error)
+        except OSError as error:
+            raise DownloadError(f"the product cannot be written: {error}", job_id=asset.job_id) from error
+        return None
+
+    async def _chunks(self, response: aiohttp.ClientResponse, asset: AssetAddress) -> AsyncGenerator[bytes]:
+        received = 0
+        reason = None
+        try:
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                received += len(chunk)
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = _reason(error)
+        promised = response.headers.get("Content-Length", "")
+        if reason is None and promised.isdigit() and int(promised) != received:
+            reason = f"{received:,} of {int(promised):,} bytes came"
+        if reason is not None:
+            raise _BrokenOff(f"the download broke off: {reason}", job_id=asset.job_id)
+
+
+class _BrokenOff(DownloadError):
+    """A body that ended too soon; fetching it again may help."""
+
+
+class _Tries:
+    """Counts the attempts of one download, and decides about the next."""
+
+    def __init__(self, transport: Transport, asset: AssetAddress) -> None:
+        self.asset = asset
+        self._transport = transport
+        self._attempt = 0
+        self._began = time.monotonic()
+        self._refreshed = False
+
+    async def failed(self, reason: str, retry_after: float | None = None) -> None:
+        """Waits before the next attempt.
+
+        Raises:
+            DownloadError: There is none.
+        """
+        self._attempt += 1
+        wait = wait_before_repeat(
+            self._transport.retry,
+            Fault.UNKNOWN,
+            is_read=True,
+            attempt=self._attempt,
+            elapsed=time.monotonic() - self._began,
+            retry_after=retry_after,
+            random=random.random(),
+        )
+        logger.debug("download of %s failed (%s), next in %s s", without_signature(self.asset.url), reason, wait)
+        if wait is None:
+            raise DownloadError(
+                f"{without_signature(self.asset.url)}: {reason}, after {self._attempt} attempts",
+                job_id=self.asset.job_id,
+            )
+        await asyncio.sleep(wait)
+
+    async def refused(self, status: int, retry_after: float | None) -> None:
+        """Deals with a status that is not 200: a fresh address, another attempt, or an error."""
+        if status == 429 or status >= 500:
+            await self.failed(f"HTTP {status}", retry_after)
+            return
+        shown = without_signature(self.asset.url)
+        if status not in _EXPIRED:
+            raise DownloadError(f"{shown} answered HTTP {status}", job_id=self.asset.job_id)
+        fresh = None if self._refreshed else await self.asset.refresh()
+        if fresh is None:
+            raise AssetExpiredError(
+                f"{shown} answered HTTP {status}{', and so did a fresh address' if self._refreshed else ''}",
+                job_id=self.asset.job_id,
+            )
+        self._refreshed = True
+        self.asset = attrs.evolve(self.asset, url=fresh)
+
+
+def _reason(error: BaseException) -> str:
+    # The type and no more: messages of aiohttp's errors may hold the signed address.
+    if isinstance(error, (aiohttp.ServerTimeoutError, TimeoutError)):
+        return "timed out"
+    return f"{type(error).__name__}" + (f": {error.strerror}" if isinstance(error, OSError) and error.strerror else "")
+
+
+def _head(response: aiohttp.ClientResponse, asset: AssetAddress) -> Head:
+    content_type = response.headers.get("Content-Type", "application/octet-stream")
+    name = (
+        disposition_filename(response.headers.get("Content-Disposition"))
+        or unquote(urlsplit(asset.url).path.rpartition("/")[2])
+        or asset.filename
+    )
+    return Head(filename=named(name, content_type), content_type=content_type)
+
+
+def named(name: str | None, content_type: str) -> str:
+    """A safe base name, with the extension of its content type when it has none of its own."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return safe_filename(name, default="document", extension=mimetypes.guess_extension(media_type))

@@ -1,0 +1,128 @@
+"""Reading jobs and waiting for them, over one client's transport."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+
+import attrs
+
+from .errors import JobFailedError, ValidationError
+from .models import Job
+from .polling import Durations, OnUpdate, PollContext, PollSchedule, ReadJob, Wake, job_updates, poll_job
+from .protocol import ApiVersion, Reply, path_segment, read_call, read_model
+from .redaction import shown
+from .transport import SharedSession, Transport, logger
+
+
+@attrs.define(kw_only=True)
+class Family:
+    """What a client and its siblings have in common."""
+
+    session: SharedSession
+    durations: Durations = attrs.field(factory=Durations)
+    wake: Wake | None = None
+    """Announces ended jobs, while a webhook receiver is attached."""
+
+
+def seconds_to_wait(timeout: float | timedelta | None, default: float) -> float:
+    """A caller's `timeout` in seconds; `default` for None.
+
+    Raises:
+        ValidationError: It is not a number of seconds from 0 (`math.inf` included) or a `timedelta`.
+    """
+    if timeout is None:
+        return default
+    if isinstance(timeout, timedelta):
+        timeout = timeout.total_seconds()
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout) or timeout < 0:
+        raise ValidationError(
+            f"timeout must be a number of seconds from 0, math.inf or a timedelta, not {shown(timeout)}", field="timeout"
+        )
+    return timeout
+
+
+def _job_of(reply: Reply) -> Job:
+    return read_model(reply, Job)
+
+
+class Jobs:
+    """Jobs as one client sees them."""
+
+    def __init__(self, transport: Transport, family: Family, *, version: ApiVersion, schedule: PollSchedule) -> None:
+        self._transport = transport
+        self._family = family
+        self._version = version
+        self._schedule = schedule
+
+    async def get(self, job_id: str, *, within: float | None = None) -> Job:
+        """One job, read now; `within` is for how many seconds the answer is of use."""
+        call = read_call(f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
+        job, _ = await self._transport.send(call, _job_of, within=within)
+        return job
+
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float,
+        job: Job | None = None,
+        job_type: str | None = None,
+        submitted_at: float | None = None,
+        on_update: OnUpdate | None = None,
+    ) -> Job:
+        """The job once it has ended well; the arguments are those of `polling.poll_job`.
+
+        Raises:
+            JobFailedError: It ended badly.
+            JobTimeoutError: It has not ended in time.
+        """
+        ended = await poll_job(
+            self._reader(job_id, timeout),
+            job_id,
+            self._context(),
+            timeout=timeout,
+            job=job,
+            job_type=job_type,
+            submitted_at=submitted_at,
+            wake=self._family.wake,
+            on_update=on_update,
+        )
+        logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
+        if ended.is_error:
+            raise JobFailedError(ended)
+        return ended
+
+    async def watch(self, job_id: str, *, timeout: float) -> AsyncGenerator[Job]:
+        """The job as first read and at each change of its status, the end included, well or badly."""
+        read = self._reader(job_id, timeout)
+        updates = job_updates(read, job_id, self._context(), timeout=timeout, wake=self._family.wake)
+        async with aclosing(updates):
+            async for update in updates:
+                yield update
+
+    def _context(self) -> PollContext:
+        return PollContext(
+            schedule=self._schedule,
+            durations=self._family.durations,
+            pace=self._family.session.pace,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+            max_retry_after=self._transport.retry.max_retry_after,
+        )
+
+    def _reader(self, job_id: str, timeout: float) -> ReadJob:
+        path_segment(job_id, "job_id")
+        self._transport.shared.enter()
+        deadline = time.monotonic() + timeout
+
+        async def read(wanted: str) -> Job:
+            # The transport's own repeats must not outlast the wait.
+            left = deadline - time.monotonic()
+            return await self.get(wanted, within=None if math.isinf(left) else left)
+
+        return read

@@ -1,0 +1,484 @@
+"""Waiting for jobs: when to look next, how many waiters share one client, and the loop that does it.
+
+`PollSchedule` is arithmetic. `Durations` and `Pace` are what the waiters of one client (and its siblings) share.
+`job_updates` and `poll_job` are the loop. Nothing here has a clock, a sleep or a source of chance of its own, and none of
+it knows how a job is read: all of them are arguments. Seconds everywhere, on a monotonic clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Final
+
+import attrs
+
+from .errors import (
+    CloudlayerError,
+    ConfigError,
+    JobTimeoutError,
+    NotFoundError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
+from .models import Job
+from .redaction import shown
+
+Clock = Callable[[], float]
+"""Monotonic seconds."""
+Sleep = Callable[[float], Awaitable[object]]
+Random = Callable[[], float]
+"""A number from 0 to 1."""
+ReadJob = Callable[[str], Awaitable[Job]]
+"""Reads a job by its id, faults of the line already repeated."""
+Wake = Callable[[str, float], Awaitable[bool]]
+"""Waits for news of a job (id, seconds): True as soon as its end was announced, False when the time is over."""
+OnUpdate = Callable[[Job], object]
+"""Sees a job whose status is new. A coroutine function is awaited."""
+
+NOT_FOUND_GRACE: Final = 10.0
+"""For so many seconds after a submission a 404 means that the new job is not visible yet."""
+READS_PER_SECOND: Final = 20.0
+"""How many polls that find nothing one client family makes in a second, however many jobs it waits for: see `Pace`."""
+HOLD_JITTER: Final = 0.5
+"""Callers that a refusal stopped go on within so many seconds after its end, each at a moment of its own."""
+REMEMBERED: Final = 50
+"""Finished jobs of one type that a schedule learns from."""
+
+_FIRST_DELAY: Final = 1.0
+_LEAST_STEP: Final = 0.5
+_FIRST_QUANTILE: Final = 1 / 3
+
+
+# --- when to look -----------------------------------------------------------------------------------------------
+
+
+def _seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _check_interval(schedule: PollSchedule, field: attrs.Attribute[float], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigError(f"PollSchedule.{field.name} must be a number of seconds above zero, not {shown(value)}")
+
+
+@attrs.frozen
+class PollSchedule:
+    """How often a waiting client looks at its job, in seconds (`float` or `timedelta`).
+
+    The first look comes when a third of the jobs of this type have usually ended, the next ones in steps of half their
+    usual time. While nothing is known of a type: after 1 s, then in steps of the square root of the time that has
+    passed. A job that is slower than its siblings is looked at in steps that grow as slowly as that.
+
+    Args:
+        min_interval: The shortest delay, before the first look too.
+        max_interval: The longest delay, before the first look too.
+
+    Raises:
+        ConfigError: A value is not a finite number above zero, or `min_interval` is above `max_interval`.
+    """
+
+    min_interval: float = attrs.field(default=0.5, converter=_seconds, validator=_check_interval)
+    max_interval: float = attrs.field(default=30.0, converter=_seconds, validator=_check_interval)
+
+    def __attrs_post_init__(self) -> None:
+        if self.min_interval > self.max_interval:
+            raise ConfigError(
+                f"PollSchedule.min_interval ({self.min_interval} s) must not be above max_interval ({self.max_interval} s)"
+            )
+
+    def next_delay(self, elapsed: float, attempt: int, history: Sequence[float]) -> float:
+        """The seconds to wait before the next look. Pure: the same arguments give the same answer.
+
+        Args:
+            elapsed: Seconds since the job was submitted, or since the waiting began where that is not known.
+            attempt: How many looks were made; 0 asks for the delay before the first.
+            history: How long jobs of this type took, in any order. What is negative or not finite is ignored.
+
+        Returns:
+            Always from `min_interval` to `max_interval`, before the first look too.
+        """
+        elapsed = max(0.0, elapsed)
+        known = sorted(seconds for seconds in history if 0 <= seconds < math.inf)
+        if attempt == 0:
+            delay = (_quantile(known, _FIRST_QUANTILE) if known else _FIRST_DELAY) - elapsed
+        else:
+            # Beyond its siblings' usual time the past says little, so steps grow as they do where there is no past.
+            median = _quantile(known, 0.5) if known else 0.0
+            delay = max(
+                median / 2 if known else _LEAST_STEP,
+                math.sqrt(max(0.0, elapsed - median)),
+            )
+        return min(max(delay, self.min_interval), self.max_interval)
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+# --- what finished jobs teach -----------------------------------------------------------------------------------
+
+
+class Durations:
+    """How long the last finished jobs of each type took, as seen by the waiters of one client and its siblings."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, deque[float]] = {}
+
+    def record(self, job_type: str | None, seconds: float) -> None:
+        """Remember one finished job; the oldest of its type is forgotten. Without a type nothing is remembered."""
+        if job_type:
+            self._seconds.setdefault(job_type, deque(maxlen=REMEMBERED)).append(seconds)
+
+    def history(self, job_type: str | None) -> tuple[float, ...]:
+        """The seconds of the last finished jobs of this type, oldest first; empty for a type that is not known."""
+        return tuple(self._seconds.get(job_type or "", ()))
+
+
+def observed_duration(pending_at: float, finished_at: float, process_time: float | None) -> float:
+    """How long a job took, judged from what a waiter saw.
+
+    The service's own figure leaves out the time in its queue and may be wrong, so it is believed only within what was seen.
+
+    Args:
+        pending_at: When the job was last seen unfinished, in seconds since its submission; 0 when it never was.
+        finished_at: When it was first seen finished, likewise.
+        process_time: What the service says, in milliseconds, when it does.
+
+    Returns:
+        Seconds: `process_time` kept between the two moments, else the middle between them.
+    """
+    if process_time is None or not math.isfinite(process_time):
+        return (pending_at + finished_at) / 2
+    return min(max(process_time / 1000, pending_at), finished_at)
+
+
+# --- many waiters, one client -----------------------------------------------------------------------------------
+
+
+class Pace:
+    """The pace that all calls of one client family share: pauses the service asked for, and a bound on polling.
+
+    A refusal with a time to wait (429, or 503 with Retry-After) holds everyone until that moment, once: `hold`. A call
+    that is not a poll waits with `ready`, a poll with `turn`.
+
+    **The bound.** Polls wait in one queue, first come first served. In any `t` seconds at most
+    ``reads_per_second * (t + 1)`` of them are let through, and one more for each of them that found its job ended
+    (`refund`). So the polls that find nothing stay below the bound whether 10 or 10,000 jobs are waited for (each of N
+    jobs is then looked at every ``N / reads_per_second`` seconds, even if that is above `PollSchedule.max_interval`),
+    while finished jobs are found as fast as they end. After a hold the queue sets off at that same rate, not in one burst.
+    Reads at a deadline and reads of announced jobs do not queue: there is at most one of the first kind for each wait, and
+    one of the second for each announcement.
+
+    For one event loop; not safe to share between threads.
+
+    Args:
+        clock: Monotonic seconds.
+        sleep: Waits for so many seconds.
+        random: Numbers from 0 to 1.
+        reads_per_second: The bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        sleep: Sleep,
+        random: Random,
+        reads_per_second: float = READS_PER_SECOND,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._interval = 1 / reads_per_second
+        self._saved_most = 1 - self._interval
+        """Seconds of unused turns that are kept for later."""
+        self._held_until = -math.inf
+        self._free_at = -math.inf
+        """When the first in the queue may go."""
+        self._queue: list[int] = []
+        """The tickets of those who wait for their turn, in rising order."""
+        self._tickets = itertools.count()
+
+    def hold(self, seconds: float) -> None:
+        """Nobody calls the service for so many seconds from now. Makes a hold longer, never shorter."""
+        if 0 < seconds < math.inf:
+            self._held_until = max(self._held_until, self._clock() + seconds)
+            self._free_at = max(self._free_at, self._held_until)
+
+    def remaining(self) -> float:
+        """Seconds until the hold ends; 0 when there is none."""
+        return max(0.0, self._held_until - self._clock())
+
+    async def ready(self, deadline: float = math.inf) -> bool:
+        """Wait until there is no hold (and then up to `HOLD_JITTER` more, so that not all set off at once).
+
+        Args:
+            deadline: The latest moment of use, by the same clock.
+
+        Returns:
+            True when the call may be made; False, without waiting, when the hold ends after the deadline.
+        """
+        while (remaining := self.remaining()) > 0:
+            left = deadline - self._clock()
+            if remaining > left:
+                return False
+            await self._sleep(min(remaining + self._random() * HOLD_JITTER, left))
+        return True
+
+    async def turn(self, deadline: float = math.inf) -> bool:
+        """Wait for one turn to poll. A cancelled waiter leaves the queue.
+
+        Args:
+            deadline: The latest moment of use, by the same clock.
+
+        Returns:
+            True when the poll may be made; False at the deadline, or at once when a hold ends after it.
+        """
+        ticket = next(self._tickets)
+        self._queue.append(ticket)
+        try:
+            while True:
+                now = self._clock()
+                free_at = max(self._free_at, now - self._saved_most)
+                ahead = bisect_left(self._queue, ticket)
+                wait = max(self._held_until, free_at + ahead * self._interval) - now
+                if wait <= 0:
+                    self._free_at = free_at + self._interval
+                    return True
+                if now >= deadline or self._held_until > deadline:
+                    return False
+                # Refunds and waiters who leave bring the turn nearer, so a long wait is looked at again half-way.
+                await self._sleep(min(wait / 2 if wait > 2 * self._interval else wait, deadline - now))
+        finally:
+            del self._queue[bisect_left(self._queue, ticket)]
+
+    def refund(self) -> None:
+        """Give a turn back: its poll found the job ended, so it was not one that finds nothing."""
+        self._free_at -= self._interval
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class PollContext:
+    """What a client lends to each of its waiters."""
+
+    schedule: PollSchedule
+    durations: Durations
+    pace: Pace
+    clock: Clock
+    """The clock of `pace`."""
+    sleep: Sleep
+    max_retry_after: float = 60.0
+    """A refusal that asks for more seconds than this ends the wait with its own error."""
+
+
+async def job_updates(
+    read: ReadJob,
+    job_id: str,
+    context: PollContext,
+    *,
+    timeout: float,
+    job: Job | None = None,
+    job_type: str | None = None,
+    submitted_at: float | None = None,
+    wake: Wake | None = None,
+) -> AsyncGenerator[Job]:
+    """Read a job until it has ended, and give it each time its status is new: the first one read, the ended one last.
+
+    A job that has just been submitted is not read at time zero; one of unknown age is read at once. A status that is
+    not known is not an end. Cancelling stops the waiting and nothing else; no task is made. Several waiters of one job
+    do not disturb each other.
+
+    Args:
+        read: Reads the job.
+        job_id: Its id.
+        context: What the client lends.
+        timeout: Seconds from now; `math.inf` for ever, 0 (or less) for one read and no wait. One last read is made at
+            the deadline, unless the service has asked for silence beyond it. A read that is under way is not cut off.
+        job: The job as last seen. When it has ended, it is given and nothing is read.
+        job_type: Its type, such as ``html-pdf``, where the submission tells; else the replies do.
+        submitted_at: When it was submitted, by the context's clock; None for a job submitted elsewhere. Gives a grace of
+            `NOT_FOUND_GRACE` to a job that is not visible yet, and lets the client learn how long jobs take.
+        wake: Announces ends. While it listens, polls are a safety net only, `max_interval` apart; an announced job is
+            read at once, and if that read does not find it ended, the schedule decides when the next one comes.
+
+    Yields:
+        The job, each time its status is new.
+
+    Raises:
+        JobTimeoutError: The deadline has passed; it carries the job as last seen.
+        NotFoundError: There is no such job.
+        RateLimitError, ServiceUnavailableError: The service refused a read without saying for how long, or for longer
+            than `max_retry_after`. (Else the refusal holds everyone's pace, and the wait goes on.)
+        CloudlayerError: Any other error of `read`, with `job_id` set.
+    """
+    if job is not None and _has_ended(job):
+        yield job
+        return
+    schedule, clock = context.schedule, context.clock
+    began = clock()
+    deadline = began + max(0.0, timeout)
+    since = began if submitted_at is None else submitted_at
+    if submitted_at is None:
+        due = began
+    elif wake is not None:
+        due = since + schedule.max_interval
+    else:
+        due = since + schedule.next_delay(0.0, 0, context.durations.history(job_type))
+    came_late = due < began
+    pending_at = 0.0
+    status: str | None = None
+    listen = wake
+    for attempt in itertools.count(1):
+        moment = await _moment_to_read(job_id, context, due, deadline, listen)
+        if moment is _Moment.NEVER:
+            raise JobTimeoutError(job_id, job, waited=clock() - began)
+        asked = clock()
+        found: Job | None = None
+        refusal: CloudlayerError | None = None
+        hold: float | None = None
+        try:
+            found = await read(job_id)
+        except CloudlayerError as error:
+            if error.job_id is None:
+                error.job_id = job_id
+            hold = _wait_asked_for(error, context.max_retry_after)
+            young = submitted_at is not None and asked - submitted_at <= NOT_FOUND_GRACE
+            if hold is None and not (young and isinstance(error, NotFoundError)):
+                raise
+            refusal = error
+        now = clock()
+        if found is not None:
+            job = found
+            if _has_ended(found):
+                if moment is _Moment.TURN:
+                    context.pace.refund()
+                # A waiter who came late and has no figure of the service would teach how late it was.
+                if submitted_at is not None and (found.process_time is not None or pending_at or not came_late):
+                    seconds = observed_duration(pending_at, now - submitted_at, found.process_time)
+                    context.durations.record(job_type or found.type, seconds)
+                yield found
+                return
+            pending_at = asked - since
+            if found.status != status:
+                status = found.status
+                yield found
+        if hold is not None:
+            context.pace.hold(hold)
+        if moment is _Moment.DEADLINE or now >= deadline:
+            raise JobTimeoutError(job_id, job, waited=now - began) from refusal
+        # A waker whose announcement was not true must not be able to drive this loop in circles.
+        listen = None if moment is _Moment.ANNOUNCED else wake
+        if hold is not None:
+            delay = max(hold, schedule.min_interval)
+        elif listen is not None:
+            delay = schedule.max_interval
+        else:
+            history = context.durations.history(job_type or (job.type if job else None))
+            delay = schedule.next_delay(now - since, attempt, history)
+        due = now + delay
+
+
+async def poll_job(
+    read: ReadJob,
+    job_id: str,
+    context: PollContext,
+    *,
+    timeout: float,
+    job: Job | None = None,
+    job_type: str | None = None,
+    submitted_at: float | None = None,
+    wake: Wake | None = None,
+    on_update: OnUpdate | None = None,
+) -> Job:
+    """Wait until a job has ended, well or badly. Other arguments, errors and cancellation are those of `job_updates`.
+
+    Args:
+        on_update: Called with the job as first read and at each change of its status, the ended one included; a coroutine
+            function is awaited. What it raises ends the wait and is passed on.
+
+    Returns:
+        The ended job. A failed one is returned like any other.
+    """
+    updates = job_updates(
+        read,
+        job_id,
+        context,
+        timeout=timeout,
+        job=job,
+        job_type=job_type,
+        submitted_at=submitted_at,
+        wake=wake,
+    )
+    async with aclosing(updates):
+        async for update in updates:
+            job = update
+            if on_update is not None:
+                await told(on_update, update)
+    assert job is not None  # the updates end with the ended job, or with an error
+    return job
+
+
+async def told(on_update: OnUpdate, job: Job) -> None:
+    """Calls an observer, plain or async."""
+    answer = on_update(job)
+    if isinstance(answer, Awaitable):
+        await answer
+
+
+def _has_ended(job: Job) -> bool:
+    return job.is_success or job.is_error
+
+
+def _wait_asked_for(error: CloudlayerError, most: float) -> float | None:
+    """The seconds that a refusal asks to wait, when that is all it asks and they are not too many."""
+    if isinstance(error, (RateLimitError, ServiceUnavailableError)):
+        seconds = error.retry_after
+        return seconds if seconds is not None and seconds <= most else None
+    return None
+
+
+class _Moment(Enum):
+    """Why it is time to read, or that it never will be."""
+
+    TURN = auto()
+    ANNOUNCED = auto()
+    DEADLINE = auto()
+    NEVER = auto()
+
+
+async def _moment_to_read(
+    job_id: str, context: PollContext, due: float, deadline: float, listen: Wake | None
+) -> _Moment:
+    """Wait for the next moment to read; no longer than to the deadline."""
+    pace, clock = context.pace, context.clock
+    announced = False
+    left = min(due, deadline) - clock()
+    if left > 0:
+        if listen is None:
+            await context.sleep(left)
+        else:
+            announced = await listen(job_id, left)
+    if announced:
+        if await pace.ready(deadline):
+            return _Moment.ANNOUNCED
+    elif due < deadline and await pace.turn(deadline):
+        return _Moment.TURN
+    if not pace.remaining():
+        return _Moment.DEADLINE
+    # The service wants no call before the deadline, so there is no last read: it would only be refused.
+    if (left := deadline - clock()) > 0:
+        await context.sleep(left)
+    return _Moment.NEVER

@@ -1,0 +1,451 @@
+"""From a request object to one HTTP call, and from one HTTP reply to a model or an error. Pure.
+
+Nothing here opens a connection, reads a clock or knows a key.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
+from urllib.parse import quote
+
+from attrs import field, frozen
+
+from .errors import ValidationError
+from .models import ResponseInfo
+from .options import UserStorage
+from .redaction import shown
+from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx, UrlToImage, UrlToPdf
+from .validation import text
+from .wire import WireFault, converter, encode_request, json_bytes, parse_json, read_float, read_int, uploaded_source
+
+_T = TypeVar("_T")
+
+ApiVersion: TypeAlias = Literal["v1", "v2"]
+"""The service's API versions."""
+
+UploadOptions: TypeAlias = Literal["fields", "options", "json"]
+"""How options travel beside an uploaded document: one form field each, or all in one part of that name (row 18)."""
+
+MAX_JSON_BYTES: Final = 10_000_000
+"""The service's limit of a JSON body, base64 included (contract section 1)."""
+_DEFAULT_RENDER_MS: Final = 30_000
+"""The service's default `timeout` (contract section 4.1)."""
+_MEDIA_TYPES: Final = {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pdf": "application/pdf",
+    ".html": "text/html",
+}
+
+
+class CallKind(enum.Enum):
+    """What a call does, which decides whether it may be repeated."""
+
+    READ = "read"
+    WRITE = "write"
+    CONVERSION = "conversion"
+    """A write that costs credits."""
+
+
+@frozen(kw_only=True)
+class FormPart:
+    """One part of a multipart form."""
+
+    name: str
+    content: FileSource
+    """A `str` is a field's text here; a file's path is a `Path`."""
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@frozen(kw_only=True)
+class HttpCall:
+    """One call, ready to be sent, without its key and its host."""
+
+    method: str
+    path: str
+    """Version included, ids percent-encoded."""
+    kind: CallKind = CallKind.READ
+    query: Mapping[str, str] = field(factory=dict)
+    json: bytes | None = field(default=None, repr=False)
+    form: tuple[FormPart, ...] = field(default=(), repr=False)
+    name: str | None = None
+    """The job's name, for messages about an uncertain outcome."""
+    render_seconds: float = 0.0
+    """How long the service may hold a synchronous conversion before it answers."""
+    product: str | None = None
+    """``pdf``, ``image``, ``docx`` or ``html`` when the reply may be the product itself."""
+
+    @property
+    def label(self) -> str:
+        """Such as ``POST /v2/html/pdf``: fit for logs and errors, since no query is in it."""
+        return f"{self.method} {self.path}"
+
+
+@frozen(kw_only=True)
+class Reply:
+    """What came back: status, headers (names in lower case) and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+    spool: BinaryIO | None = field(default=None, repr=False)
+    """The body instead, when it is a large product: a file to read from its start, owned by whoever holds the reply."""
+
+
+# --- building calls -------------------------------------------------------------------------------------------------
+
+
+def path_segment(value: object, name: str) -> str:
+    """An id as one percent-encoded segment of a path."""
+    # A dot segment would be resolved away on its way, and lead to another endpoint.
+    if not isinstance(value, str) or not value.strip() or value in (".", ".."):
+        raise ValidationError(f"{name} must be an id, not {shown(value)}", field=name)
+    return quote(text(value, name), safe="")
+
+
+def is_async(request: BaseOptions, version: ApiVersion) -> bool:
+    """Whether the service will answer with a job to wait for (contract section 6.1)."""
+    if _has_batch(request):
+        return True
+    return request.async_ if request.async_ is not None else version == "v2"
+
+
+def _has_batch(request: BaseOptions) -> bool:
+    return isinstance(request, MergePdfs) or (isinstance(request, (UrlToPdf, UrlToImage)) and request.batch is not None)
+
+
+def _stores(request: BaseOptions, version: ApiVersion) -> bool:
+    """Whether the product will be kept, so that it can be fetched later."""
+    if request.storage is not None:
+        return request.storage is not False
+    return version == "v2" or is_async(request, version)  # on v1, async brings storage along
+
+
+def check_combination(request: BaseOptions, *, version: ApiVersion, local: bool) -> None:
+    """Refuses the combinations of options that the service would refuse, or lose the product of (section 6.2).
+
+    Args:
+        request: The request.
+        version: The API version, which decides the defaults of `async_` and `storage`.
+        local: Whether the service is on this machine: only then may a webhook be plain http.
+
+    Raises:
+        ValidationError: Naming the option at fault.
+    """
+    cls = type(request).__name__
+    asynchronous = is_async(request, version)
+    if _has_batch(request) and request.async_ is False:
+        raise ValidationError(
+            f"{cls}.async_ cannot be False: several addresses are always converted asynchronously", field="async_"
+        )
+    if asynchronous and request.storage is False:
+        way_out = "several addresses need it" if _has_batch(request) else f"on {version} pass async_=False as well"
+        raise ValidationError(
+            f"{cls}.storage cannot be False for an asynchronous call, whose product would be lost: {way_out}",
+            field="storage",
+        )
+    if not asynchronous and isinstance(request.storage, UserStorage):
+        raise ValidationError(
+            f"{cls}.storage can be your own bucket only in an asynchronous call: pass async_=True", field="storage"
+        )
+    if request.generate_preview and not _stores(request, version):
+        raise ValidationError(
+            f"{cls}.generate_preview needs storage: pass storage=True", field="generate_preview"
+        )
+    if request.webhook is not None:
+        if not _stores(request, version) or not asynchronous:
+            raise ValidationError(
+                f"{cls}.webhook needs an asynchronous call with storage: pass async_=True, storage=True",
+                field="webhook",
+            )
+        if not request.webhook.lower().startswith("https:") and not local:
+            raise ValidationError(f"{cls}.webhook must be an https address", field="webhook")
+
+
+def conversion_call(
+    request: BaseOptions,
+    *,
+    version: ApiVersion,
+    source: bytes | None = None,
+    upload_options: UploadOptions = "fields",
+    local: bool = False,
+) -> HttpCall:
+    """The call that submits a conversion.
+
+    Args:
+        request: What to convert.
+        version: The API version.
+        source: The page's or inline template's own bytes, for requests that carry one.
+        upload_options: How options travel beside an upload.
+        local: Whether the service is on this machine.
+
+    Raises:
+        ValidationError: Options that exclude each other on this version, or a JSON body over 10 MB.
+    """
+    check_combination(request, version=version, local=local)
+    body = encode_request(request, source)
+    if is_async(request, version) and (version == "v1" or _has_batch(request)):
+        body["async"] = True
+        if version == "v1":
+            body.setdefault("storage", True)  # row 21
+    converted_from, _, product = request.kind.partition("_to_")  # type: ignore[attr-defined]
+    path = "/pdf/merge" if isinstance(request, MergePdfs) else f"/{converted_from}/{product}"
+    uploaded = uploaded_source(request)
+    encoded = json_bytes(body) if uploaded is None else None
+    if encoded is not None and len(encoded) > MAX_JSON_BYTES:
+        at_fault = "html" if "html" in body else "template" if "template" in body else "data"
+        raise ValidationError(
+            f"{type(request).__name__}.{at_fault} makes a body of {len(encoded):,} bytes, and the service takes "
+            f"at most {MAX_JSON_BYTES:,} (base64 adds a third)",
+            field=at_fault,
+        )
+    return HttpCall(
+        method="POST",
+        path=f"/{version}{path}",
+        kind=CallKind.CONVERSION,
+        json=encoded,
+        form=() if uploaded is None else tuple(_form(request, body, uploaded, upload_options)),
+        name=request.name,
+        render_seconds=0.0 if is_async(request, version) else _render_seconds(request),
+        product=product or "pdf",
+    )
+
+
+def _render_seconds(request: BaseOptions) -> float:
+    # Whole milliseconds: the fields' converter has turned a timedelta into them.
+    timeout = cast(int, _DEFAULT_RENDER_MS if request.timeout is None else request.timeout)
+    return (timeout + cast(int, request.delay or 0)) / 1000
+
+
+def _form(
+    request: BaseOptions, body: dict[str, Any], uploaded: FileSource, upload_options: UploadOptions
+) -> Iterator[FormPart]:
+    if hasattr(request, "template"):
+        data = body.pop("data")
+        yield FormPart(name="options", content=_json_text(body))
+        yield _file_part("template", uploaded, "template.html")
+        yield FormPart(name="data", content=json_bytes(data), filename="data.json", content_type="application/json")
+        return
+    if body and upload_options != "fields":
+        yield FormPart(name=upload_options, content=_json_text(body))
+    elif body:
+        for name, value in body.items():
+            yield FormPart(name=name, content=value if isinstance(value, str) else _json_text(value))
+    yield _file_part("file", uploaded, "document.pdf" if isinstance(request, PdfToDocx) else "document.docx")
+
+
+def _json_text(value: Any) -> str:
+    return json_bytes(value).decode()
+
+
+def _file_part(name: str, content: FileSource, default: str) -> FormPart:
+    known = content if isinstance(content, Path) else getattr(content, "name", None)
+    filename = Path(known).name if isinstance(known, (str, Path)) and Path(known).suffix else default
+    filename = "".join(character if character.isprintable() else "_" for character in filename)
+    media_type = _MEDIA_TYPES.get(Path(filename).suffix.lower(), "application/octet-stream")
+    if isinstance(content, str):
+        content = Path(content)
+    return FormPart(name=name, content=content, filename=filename, content_type=media_type)
+
+
+def read_call(path: str, query: Mapping[str, object] | None = None) -> HttpCall:
+    """A call that changes nothing. Values of None are left out of the query."""
+    return HttpCall(method="GET", path=path, query=_query(query or {}))
+
+
+def _query(values: Mapping[str, object]) -> dict[str, str]:
+    query = {}
+    for name, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool):
+            value = "true" if value else "false"
+        if not isinstance(value, (str, int, float)):
+            raise ValidationError(f"{name} must be a str, number or bool, not {shown(value)}", field=name)
+        query[name] = str(value)
+    return query
+
+
+_CONVERSION_PATHS: Final = frozenset(
+    {"/url/pdf", "/url/image", "/html/pdf", "/html/image", "/template/pdf", "/template/image"}
+    | {"/docx/pdf", "/docx/html", "/pdf/docx", "/pdf/merge"}
+)
+
+
+def free_call(
+    method: str, path: str, *, version: ApiVersion, json: Any = None, params: Mapping[str, object] | None = None
+) -> HttpCall:
+    """A call to any endpoint, for those we do not know yet.
+
+    Raises:
+        ValidationError: The method or path is not usable, or it is the GET form of a conversion: that costs credits, and
+            a GET may be repeated on its way by any party that thinks it harmless.
+    """
+    if not isinstance(method, str) or not method.isascii() or not method.isalpha():
+        raise ValidationError(f"method must be an HTTP method, not {shown(method)}", field="method")
+    if (
+        not isinstance(path, str)
+        or not path.startswith("/")
+        or path.startswith("//")
+        or not path.isascii()
+        or not path.isprintable()
+        or any(character in path for character in "?#\\ ")
+        or any(segment in (".", "..") for segment in path.lower().replace("%2e", ".").split("/"))
+    ):
+        raise ValidationError(f'path must be like "/jobs", with the query in params, not {shown(path)}', field="path")
+    if not path.startswith(("/v1/", "/v2/")):
+        path = f"/{version}{path}"
+    method = method.upper()
+    converts = path[3:].rstrip("/") in _CONVERSION_PATHS
+    reads = method in ("GET", "HEAD", "OPTIONS")
+    if converts and reads:
+        raise ValidationError(f"{method} {path} is a conversion that costs credits: call its own method", field="path")
+    kind = CallKind.CONVERSION if converts else CallKind.READ if reads else CallKind.WRITE
+    body = None
+    if json is not None:
+        try:
+            body = json_bytes(json)
+        except (TypeError, ValueError) as error:
+            raise ValidationError(f"json cannot be written as JSON: {error}", field="json") from None
+    render_seconds = _DEFAULT_RENDER_MS / 1000 if converts else 0.0
+    return HttpCall(
+        method=method, path=path, kind=kind, json=body, query=_query(params or {}), render_seconds=render_seconds
+    )
+
+
+# --- reading replies ------------------------------------------------------------------------------------------------
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Whether a reply says it is JSON."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type in ("application/json", "text/json") or media_type.endswith("+json")
+
+
+def is_product(call: HttpCall, reply: Reply) -> bool:
+    """Whether a reply to a conversion is the product itself.
+
+    Decided by Content-Type, never by version (contract section 3). A page or plain text is a product only where HTML was
+    asked for: otherwise it is some gateway's word, not the service's.
+    """
+    if is_json(reply.headers) or not (reply.body or reply.spool):
+        return False
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return call.product == "html" or not media_type.startswith("text/")
+
+
+def read_data(reply: Reply) -> Any:
+    """The JSON data of a reply; None for an empty body."""
+    if not reply.body.strip():
+        return None
+    return parse_json(reply.body)
+
+
+def read_any(reply: Reply) -> Any:
+    """Whatever came: JSON data, bytes when it is not JSON, None when it is empty."""
+    if reply.spool is not None:
+        with reply.spool as spool:
+            return spool.read()
+    if not reply.body:
+        return None
+    return read_data(reply) if is_json(reply.headers) else reply.body
+
+
+def read_model(reply: Reply, cls: type[_T]) -> _T:
+    """One model out of a reply.
+
+    Raises:
+        WireFault: It is not readable as one.
+    """
+    data = read_data(reply)
+    if data is None:
+        raise WireFault("the body is empty")
+    return converter.structure(data, cls)
+
+
+def read_list(reply: Reply, cls: type[_T]) -> list[_T]:
+    """Models out of a reply: a bare array, an object that wraps one (row 15), or one bare object (row 16).
+
+    Raises:
+        WireFault: It is none of these.
+    """
+    data = read_data(reply)
+    if data is None:
+        return []
+    place = ""
+    if isinstance(data, dict):
+        wrapped = next((key for key in ("data", "items", "jobs", "assets", "results") if _holds_list(data, key)), None)
+        if wrapped is not None:
+            data, place = data[wrapped] or [], f".{wrapped}"
+        elif "id" in data:
+            data = [data]
+    if not isinstance(data, list):
+        raise WireFault(f"expected an array, found {shown(data)}")
+    found = []
+    for index, item in enumerate(data):
+        try:
+            found.append(converter.structure(item, cls))
+        except WireFault as fault:
+            raise fault.within(f"{place}[{index}]") from None
+    return found
+
+
+def _holds_list(data: Mapping[str, Any], key: str) -> bool:
+    return key in data and (data[key] is None or isinstance(data[key], list))
+
+
+_INFO_HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
+    "worker": ("cl-worker", str),
+    "worker_job_id": ("cl-worker-job-id", str),
+    "cluster_id": ("cl-cluster-id", str),
+    "bandwidth": ("cl-bandwidth", read_int),
+    "process_time": ("cl-process-time", read_int),
+    "calls_remaining": ("cl-calls-remaining", read_int),
+    "charged_time": ("cl-charged-time", read_int),
+    "bandwidth_cost": ("cl-bandwidth-cost", read_float),
+    "process_time_cost": ("cl-process-time-cost", read_float),
+    "api_credit_cost": ("cl-api-credit-cost", read_float),
+    "rate_limit": ("x-ratelimit-limit", read_int),
+    "rate_limit_remaining": ("x-ratelimit-remaining", read_int),
+    "rate_limit_reset": ("x-ratelimit-reset", read_int),
+}
+
+
+def response_info(status: int, headers: Mapping[str, str]) -> ResponseInfo:
+    """The facts in a reply's headers; what cannot be read is None and stays in `headers`."""
+    found: dict[str, Any] = {}
+    for name, (header, read) in _INFO_HEADERS.items():
+        value = headers.get(header)
+        if value is not None:
+            try:
+                found[name] = read(value)
+            except ValueError:
+                continue
+    return ResponseInfo(status=status, headers=dict(headers), **found)
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait, from either form of Retry-After (RFC 9110 section 10.2.3).
+
+    Args:
+        value: The header.
+        now: The Unix time. Dates are rounded up to the second, so that a wait never ends early.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    try:
+        seconds = float(value) if value[:1].isdigit() and value.replace(".", "", 1).isdigit() else None
+        if seconds is None:
+            moment = parsedate_to_datetime(value)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+            seconds = float(max(0, math.ceil((moment - datetime.fromtimestamp(now, UTC)).total_seconds())))
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    return seconds if math.isfinite(seconds) else None

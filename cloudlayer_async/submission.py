@@ -1,0 +1,88 @@
+"""From a request object to a submitted conversion: the one path on which credits are spent."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from .config import ClientConfig
+from .conversion import AsyncConversion, HeldProduct, job_of_product
+from .downloads import in_thread
+from .errors import ValidationError
+from .jobs import Jobs
+from .models import Job
+from .protocol import MAX_JSON_BYTES, HttpCall, Reply, conversion_call, is_json, is_product, read_model
+from .redaction import shown
+from .requests import REQUEST_TYPES, BaseOptions, with_defaults
+from .transport import Transport, logger
+from .validation import field_of
+from .wire import WireFault, inline_source
+
+_JOB_TYPES: Final = {"merge_pdfs": "merge-pdf"}
+"""The service's names of job types that are not our kind with hyphens (contract section 5.1)."""
+
+
+async def submit_request(
+    request: BaseOptions, *, config: ClientConfig, transport: Transport, jobs: Jobs
+) -> AsyncConversion:
+    """Checks a request, sends it once, and gives its handle; see `AsyncCloudlayer.submit`."""
+    kind = getattr(type(request), "kind", None)
+    if kind is None or REQUEST_TYPES.get(kind) is not type(request):
+        raise ValidationError(f"request must be one of the ten request objects, not {shown(request)}", field="request")
+    request = with_defaults(request, config.defaults)
+    call = conversion_call(
+        request,
+        version=config.api_version,
+        source=await _inline_bytes(request),
+        upload_options=config.upload_options,
+        local=config.is_local,
+    )
+    job_type = _JOB_TYPES.get(kind) or kind.replace("_to_", "-")
+    reply, info = await transport.send(call, lambda reply: _read(call, reply))
+    if isinstance(reply, Job):
+        logger.info("%s accepted: job %s", kind, reply.id)
+        return AsyncConversion(
+            transport=transport,
+            jobs=jobs,
+            version=config.api_version,
+            job=reply,
+            info=info,
+            job_type=job_type,
+            submitted_at=time.monotonic(),
+        )
+    logger.info("%s done: %s came with the reply", kind, info.worker_job_id or "the product")
+    held = HeldProduct(reply, fallback=request.filename or request.name)
+    job = job_of_product(held, info, name=request.name, job_type=job_type)
+    return AsyncConversion(
+        transport=transport, jobs=jobs, version=config.api_version, job=job, info=info, held=held
+    )
+
+
+def _read(call: HttpCall, reply: Reply) -> Job | Reply:
+    """A job, or the reply that holds the product (contract section 3: by Content-Type, never by version)."""
+    if is_json(reply.headers):
+        return read_model(reply, Job)
+    if is_product(call, reply):
+        return reply
+    content_type = reply.headers.get("content-type", "no content type")
+    raise WireFault(f"expected a job or the {call.product}, got {len(reply.body):,} bytes of {shown(content_type)}")
+
+
+async def _inline_bytes(request: BaseOptions) -> bytes | None:
+    source = inline_source(request)
+    if source is None or isinstance(source, bytes):
+        return source
+    if isinstance(source, str):
+        return source.encode()
+    return await in_thread(lambda: _file_bytes(source, f"{type(request).__name__}.html"))
+
+
+def _file_bytes(path: Path, where: str) -> bytes:
+    try:
+        # One byte more than fits, so that a file too large is noticed without being read whole.
+        with path.open("rb") as file:
+            data: Any = file.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        raise ValidationError(f"{where}: {str(path)!r} cannot be read: {error.strerror}", field=field_of(where)) from None
+    return bytes(data)

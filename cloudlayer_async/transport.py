@@ -1,0 +1,557 @@
+"""The one place where requests leave: session, key, attempts, time limits, streaming.
+
+`SharedSession` is what a client and its siblings have in common; `Transport` is one client's way of using it. Errors are
+raised outside of `except` blocks on purpose: aiohttp's exceptions hold the request with its key, and must not hang on ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import math
+import random
+import re
+import ssl as ssl_module
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from .errors import (
+    AmbiguousSubmissionError,
+    CloudlayerError,
+    ConfigError,
+    ConnectionFailedError,
+    RateLimitError,
+    RequestTimeoutError,
+)
+from .models import Attempt, Limits, ResponseInfo
+from .polling import Pace
+from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
+from .redaction import Secret, redacted
+from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
+from .upload import Departure, Upload
+from .verdict import error_of, fault_of, unexpected
+from .wire import WireFault
+
+_T = TypeVar("_T")
+
+KeySource: TypeAlias = Secret | Callable[[], str | Awaitable[str]]
+"""An API key, or a function (plain or async) that gives the key of the moment."""
+
+logger: Final = logging.getLogger("cloudlayer_async")
+
+_CHUNK: Final = 256 * 1024
+_MEMORY_LIMIT: Final = 8 * 1024 * 1024
+"""A product up to this size stays in memory (design section 4)."""
+_JSON_LIMIT: Final = 64 * 1024 * 1024
+_ERROR_LIMIT: Final = 64 * 1024
+_SLOWEST_UPLOAD: Final = 32_000
+"""Bytes a second that an upload is expected to make at the least; its time limit grows by its size over this."""
+_LAST_READ: Final = 5.0
+"""A read made at the end of somebody's patience is given this many seconds."""
+
+
+class SharedSession:
+    """One aiohttp session, made when first used inside the running loop, and the gates before it.
+
+    Args:
+        max_connections: Calls to the API at one time. Downloads have a gate of the same size of their own, so that neither
+            keeps the other waiting.
+        session: A session of the caller, used and never closed.
+        proxy: The proxy's address; without one the environment's proxy settings count.
+        ssl: A context with private certificates, or False to check none.
+        trace_configs: aiohttp's own tracing.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int,
+        session: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        ssl: ssl_module.SSLContext | bool = True,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+    ) -> None:
+        self._max_connections = max_connections
+        self._borrowed = session is not None
+        self._session = session
+        self._proxy = proxy
+        self._ssl = ssl
+        self._trace_configs = list(trace_configs)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._stale: aiohttp.ClientSession | None = None
+        """A session left by a loop that ended without closing it."""
+        self.api_gate = asyncio.Semaphore(max_connections)
+        self.download_gate = asyncio.Semaphore(max_connections)
+        self.pace = Pace(clock=time.monotonic, sleep=asyncio.sleep, random=random.random)
+        self.limits: Limits | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._closed
+
+    def enter(self) -> None:
+        """Ties the session to the running loop, or moves it there from a loop that has ended.
+
+        Raises:
+            ConfigError: The client is closed, or another loop that is still running uses it.
+        """
+        if self._closed:
+            raise ConfigError("this client is closed: make a new one, or keep it open with `async with`")
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None:
+            if self._loop.is_running():
+                raise ConfigError("this client is in use on another running event loop: make one client for each loop")
+            if self._borrowed:
+                raise ConfigError("the borrowed session belongs to an event loop that has ended: give a new one")
+            self._stale, self._session = self._session, None
+        self._loop = loop
+        self.api_gate = asyncio.Semaphore(self._max_connections)
+        self.download_gate = asyncio.Semaphore(self._max_connections)
+
+    async def open(self) -> aiohttp.ClientSession:
+        """The session, made now if there is none."""
+        self.enter()
+        await self._drop_stale()
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=self._proxy is None,
+                trace_configs=self._trace_configs or None,
+            )
+        elif self._session.closed:
+            raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
+        return self._session
+
+    @property
+    def request_options(self) -> dict[str, Any]:
+        """What every request carries besides its own: the proxy, and no surprises from a borrowed session's settings."""
+        options: dict[str, Any] = {"raise_for_status": False}
+        if self._proxy is not None:
+            options["proxy"] = self._proxy
+        return options
+
+    async def _drop_stale(self) -> None:
+        session, self._stale = self._stale, None
+        if session is not None and (connector := session.connector) is not None:
+            # Its own close() would talk to a loop that is gone; the connector's only lets go of sockets.
+            session.detach()
+            await connector.close()
+
+    async def aclose(self) -> None:
+        """Closes the session, unless it is borrowed. Doing so twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        session, self._session = self._session, None
+        if self._borrowed:
+            return
+        if session is not None and self._loop is not asyncio.get_running_loop():
+            self._stale, session = session, None
+        await self._drop_stale()
+        if session is not None:
+            await session.close()
+
+
+@attrs.frozen(kw_only=True)
+class _Outcome:
+    """What one attempt came to: a reply, or a fault in words."""
+
+    reply: Reply | None = None
+    fault: Fault | None = None
+    reason: str = ""
+    timed_out: bool = False
+    truncated: bool = False
+    """The reply's status came, and its body broke off."""
+
+
+class Transport:
+    """Sends calls with one client's key, limits and observers.
+
+    Args:
+        shared: The session.
+        base_url: Scheme, host and an optional path prefix, without the version.
+        key: Where the key comes from.
+        timeouts: The limits of each phase.
+        retry: The limits of repeating.
+        on_attempt: Sees every attempt; what it raises is logged and goes no further, since a job may hang on the call.
+    """
+
+    def __init__(
+        self,
+        shared: SharedSession,
+        *,
+        base_url: str,
+        key: KeySource,
+        timeouts: Timeouts,
+        retry: RetryPolicy,
+        on_attempt: Callable[[Attempt], object] | None = None,
+    ) -> None:
+        self.shared = shared
+        self.timeouts = timeouts
+        self.retry = retry
+        self._base_url = base_url
+        self._key = key
+        self._on_attempt = on_attempt
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    async def send(
+        self, call: HttpCall, read: Callable[[Reply], _T], *, within: float | None = None
+    ) -> tuple[_T, ResponseInfo]:
+        """Sends a call, repeated where that is safe, and reads its reply.
+
+        Args:
+            call: The call.
+            read: Makes the result out of a successful reply; a `WireFault` from it becomes an `UnexpectedResponseError`.
+            within: Seconds after which nobody needs the answer any more; for reads.
+
+        Raises:
+            CloudlayerError: As the design's table of section 4 says.
+            asyncio.CancelledError: With `maybe_billed = True` and a note, when a submission had already left.
+        """
+        if within is not None:
+            within = max(within, _LAST_READ)
+        self.shared.enter()
+        upload = Upload(call)
+        policy = self.retry if upload.repeatable else attrs.evolve(self.retry, attempts=1)
+        history: list[Attempt] = []
+        began = time.monotonic()
+        maybe_accepted = False
+        while True:
+            patience = None if within is None else began + within - time.monotonic()
+            departure = Departure()
+            started = time.monotonic()
+            try:
+                if not await self.shared.pace.ready(math.inf if within is None else began + within):
+                    raise self._held_back(call, tuple(history))
+                body = upload.body(departure)
+                started = time.monotonic()
+                outcome, key = await self._attempt(call, body, departure, upload.known_bytes, patience)
+            except asyncio.CancelledError as cancelled:
+                if call.kind is CallKind.CONVERSION and (departure.left or maybe_accepted):
+                    _mark_cancelled(cancelled, call)
+                raise
+            reply = outcome.reply
+            retry_after = parse_retry_after(reply.headers.get("retry-after"), time.time()) if reply else None
+            fault = fault_of(reply, retry_after) if reply and not outcome.truncated else outcome.fault
+            if fault is None and reply is not None:
+                self._observe(history, call, started, reply.status)
+                return self._read(call, reply, read, history, key)
+            wait = wait_before_repeat(
+                policy,
+                fault or Fault.FINAL,
+                is_read=call.kind is CallKind.READ,
+                attempt=len(history) + 1,
+                elapsed=time.monotonic() - began,
+                retry_after=retry_after,
+                random=random.random(),
+            )
+            if wait is not None and within is not None and time.monotonic() + wait > began + within:
+                wait = None
+            self._observe(
+                history,
+                call,
+                started,
+                reply.status if reply else None,
+                error=outcome.reason or None,
+                sent=fault is not Fault.NOT_SENT,
+                retry_in=wait,
+            )
+            if wait is None:
+                error = self._error(call, outcome, fault, retry_after, tuple(history), key)
+                error.maybe_billed = error.maybe_billed or maybe_accepted
+                raise error
+            maybe_accepted = maybe_accepted or (call.kind is CallKind.CONVERSION and fault is Fault.UNKNOWN)
+            if fault is Fault.REFUSED:
+                self.shared.pace.hold(wait)
+            else:
+                await asyncio.sleep(wait)
+
+    async def _attempt(
+        self, call: HttpCall, body: Any, departure: Departure, known_bytes: int, patience: float | None
+    ) -> tuple[_Outcome, str]:
+        """One attempt: never raises for what the network or the service did."""
+        async with self.shared.api_gate:
+            session = await self.shared.open()
+            key = await self._current_key()
+            read = self.timeouts.read + call.render_seconds
+            limit = self.timeouts.connect + read + known_bytes / _SLOWEST_UPLOAD
+            if patience is not None:
+                limit = min(limit, patience)
+            try:
+                async with (
+                    asyncio.timeout(limit) as deadline,
+                    session.request(
+                        call.method,
+                        URL(self._base_url + call.path, encoded=True).with_query(call.query or None),
+                        data=body,
+                        headers=self._headers(session, key),
+                        allow_redirects=False,
+                        timeout=_client_timeout(self.timeouts.connect, read),
+                        **self.shared.request_options,
+                    ) as response,
+                ):
+                    return await self._receive(call, response, deadline), key
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                not_sent = _never_connected(error) or (body is not None and not departure.possible)
+                return _Outcome(
+                    fault=Fault.NOT_SENT if not_sent else Fault.UNKNOWN,
+                    reason=_described(error, key),
+                    timed_out=isinstance(error, TimeoutError),
+                ), key
+
+    async def _receive(
+        self, call: HttpCall, response: aiohttp.ClientResponse, deadline: asyncio.Timeout
+    ) -> _Outcome:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        self._note_limits(response.status, headers)
+        succeeded = 200 <= response.status < 300
+        product = succeeded and call.kind is CallKind.CONVERSION and not is_json(headers)
+        if product:
+            deadline.reschedule(None)  # a large product may take long; silence in it is still limited
+        limit = _MEMORY_LIMIT if product else _JSON_LIMIT if succeeded else _ERROR_LIMIT
+        pieces = bytearray()
+        spool: BinaryIO | None = None
+        reason = ""
+        try:
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                if spool is not None:
+                    await asyncio.to_thread(spool.write, chunk)
+                    continue
+                pieces += chunk
+                if len(pieces) <= limit:
+                    continue
+                if not product:
+                    if succeeded:
+                        reason = f"the reply is larger than {limit:,} bytes"
+                    break
+                spool = cast(BinaryIO, tempfile.TemporaryFile())
+                await asyncio.to_thread(spool.write, bytes(pieces))
+                pieces.clear()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = _described(error)
+        except BaseException:
+            if spool is not None:
+                spool.close()
+            raise
+        if reason and spool is not None:
+            spool.close()
+            spool = None
+        if spool is not None:
+            spool.seek(0)
+        reply = Reply(status=response.status, headers=headers, body=bytes(pieces), spool=spool)
+        if reason and succeeded:
+            return _Outcome(reply=reply, fault=Fault.UNKNOWN, reason=f"the reply broke off: {reason}", truncated=True)
+        return _Outcome(reply=reply)
+
+    def _read(
+        self,
+        call: HttpCall,
+        reply: Reply,
+        read: Callable[[Reply], _T],
+        history: list[Attempt],
+        key: str,
+    ) -> tuple[_T, ResponseInfo]:
+        try:
+            return read(reply), response_info(reply.status, reply.headers)
+        except WireFault as wire_fault:
+            fault = wire_fault
+        if reply.spool is not None:
+            reply.spool.close()
+        raise unexpected(call, _without_key(reply, key), fault, tuple(history))
+
+    def _error(
+        self,
+        call: HttpCall,
+        outcome: _Outcome,
+        fault: Fault | None,
+        retry_after: float | None,
+        history: tuple[Attempt, ...],
+        key: str,
+    ) -> CloudlayerError:
+        converts = call.kind is CallKind.CONVERSION
+        if outcome.reply is not None:
+            reply = _without_key(outcome.reply, key)
+            if outcome.truncated:
+                return unexpected(call, reply, outcome.reason, history)
+            too_long = retry_after is not None and retry_after > self.retry.max_retry_after
+            note = (
+                f"; it asks to wait {retry_after:g} s, more than max_retry_after={self.retry.max_retry_after:g}"
+                if too_long and fault is Fault.REFUSED
+                else ""
+            )
+            return error_of(call, reply, retry_after, history, note)
+        if fault is Fault.NOT_SENT:
+            return ConnectionFailedError(f"no connection: {outcome.reason}", request=call.label, history=history)
+        if call.kind is not CallKind.READ:
+            look_up = f'; look for it with find_jobs(name="{call.name}")' if converts and call.name else ""
+            return AmbiguousSubmissionError(
+                f"the request left and no answer came ({outcome.reason}): it may have been accepted{look_up}",
+                name=call.name,
+                request=call.label,
+                history=history,
+                maybe_billed=converts,
+            )
+        cls = RequestTimeoutError if outcome.timed_out else ConnectionFailedError
+        return cls(f"no usable reply: {outcome.reason}", request=call.label, history=history)
+
+    def _held_back(self, call: HttpCall, history: tuple[Attempt, ...]) -> RateLimitError:
+        """The refusal that a call would get which nobody has the time to hold back."""
+        left = self.shared.pace.remaining()
+        return RateLimitError(
+            f"the service has asked for silence for another {left:.1f} s",
+            status=429,
+            retry_after=left,
+            request=call.label,
+            history=history,
+        )
+
+    def _observe(
+        self,
+        history: list[Attempt],
+        call: HttpCall,
+        started: float,
+        status: int | None,
+        *,
+        error: str | None = None,
+        sent: bool = True,
+        retry_in: float | None = None,
+    ) -> None:
+        attempt = Attempt(
+            request=call.label,
+            number=len(history) + 1,
+            status=status,
+            error=error,
+            sent=sent,
+            elapsed=time.monotonic() - started,
+            retry_in=retry_in,
+        )
+        history.append(attempt)
+        logger.debug(
+            "%s attempt %d: %s in %.3f s%s",
+            attempt.request,
+            attempt.number,
+            status or error,
+            attempt.elapsed,
+            "" if retry_in is None else f", next in {retry_in:.2f} s",
+        )
+        if self._on_attempt is not None:
+            try:
+                self._on_attempt(attempt)
+            except Exception:  # the observer is foreign code, and the reply it would drop may carry a paid job
+                logger.exception("on_attempt raised; the call goes on")
+
+    def _note_limits(self, status: int, headers: dict[str, str]) -> None:
+        if "x-ratelimit-limit" in headers or "x-ratelimit-remaining" in headers or "cl-calls-remaining" in headers:
+            info = response_info(status, headers)
+            known = self.shared.limits or Limits()
+            seen = {
+                field.name: value
+                for field in attrs.fields(Limits)
+                if (value := getattr(info, field.name)) is not None
+            }
+            self.shared.limits = attrs.evolve(known, **seen)
+
+    async def _current_key(self) -> str:
+        if isinstance(self._key, Secret):
+            return self._key.reveal()
+        answer = self._key()
+        key = await answer if inspect.isawaitable(answer) else answer
+        return check_key(key)
+
+    @staticmethod
+    def _headers(session: aiohttp.ClientSession, key: str) -> dict[str, str]:
+        headers = {"X-API-Key": key, "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
+        if not session.auto_decompress:
+            headers["Accept-Encoding"] = "identity"
+        return headers
+
+    # --- downloads --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def download(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Opens an asset's address, wherever it is, without the key. Redirects are followed: nothing secret travels.
+
+        Raises whatever aiohttp raises: `downloads` turns that into errors of ours.
+        """
+        self.shared.enter()
+        async with self.shared.download_gate:
+            session = await self.shared.open()
+            async with session.get(
+                URL(url, encoded="%" in url),
+                # Identity, so that the length promised is the length to be counted.
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()},
+                timeout=_client_timeout(self.timeouts.connect, self.timeouts.read),
+                **self.shared.request_options,
+            ) as response:
+                yield response
+
+
+def check_key(key: object) -> str:
+    """A key fit for a header, freed of surrounding white space.
+
+    Raises:
+        ConfigError: It is missing, blank, or holds what a header cannot carry. The key itself is not shown.
+    """
+    if not isinstance(key, str) or not key.strip():
+        raise ConfigError("api_key is missing: pass api_key=..., or set CLOUDLAYER_API_KEY")
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError("api_key holds characters that no key has (spaces, control characters or non-ASCII)")
+    return key
+
+
+def _client_timeout(connect: float, read: float) -> aiohttp.ClientTimeout:
+    # All four are set: the defaults differ between aiohttp's versions.
+    return aiohttp.ClientTimeout(total=None, connect=None, sock_connect=connect, sock_read=read)
+
+
+def _user_agent() -> str:
+    from . import __version__
+
+    return f"cloudlayer-async/{__version__} aiohttp/{aiohttp.__version__}"
+
+
+def _never_connected(error: BaseException) -> bool:
+    return isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
+
+
+def _described(error: BaseException, key: str = "") -> str:
+    """An exception in words: its type and reason; no address with credentials, no key."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        words = f"{error.status} {error.message}"
+    elif isinstance(error, TimeoutError):
+        words = "timed out"
+    else:
+        words = str(error)
+    words = re.sub(r"//[^/@\s]+@", "//***@", words)
+    words = redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _without_key(reply: Reply, key: str) -> Reply:
+    """A reply whose body does not repeat the key, for use in an error."""
+    if not key or key.encode() not in reply.body:
+        return reply
+    return attrs.evolve(reply, body=reply.body.replace(key.encode(), b"***"))
+
+
+def _mark_cancelled(cancelled: asyncio.CancelledError, call: HttpCall) -> None:
+    """Design rule 4: a cancelled submission that had left says so, on the exception and in the log."""
+    name = f" named {call.name!r}" if call.name else ""
+    cancelled.maybe_billed = True  # type: ignore[attr-defined]
+    cancelled.add_note(f"{call.label} had already left: the job{name} may exist and be billed; see find_jobs()")
+    logger.warning("%s was cancelled after it left: the job%s may exist and be billed", call.label, name)

@@ -1,0 +1,310 @@
+"""Fields that check themselves: each factory gives an attrs field whose value is checked when an object is made.
+
+A refusal is a `ValidationError` that names the field, what was given (shortened, never a secret) and what is allowed.
+`None` always means "not given" and passes. The factories return `Any`, so that checkers take the annotation as written
+and the assignment as a default.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
+
+import attrs
+
+from .errors import ValidationError
+from .redaction import shown
+
+TypeCheck = Callable[[Any, str], Any]
+"""Takes a value and the name to complain about (``HtmlToPdf.timeout``); returns the value to keep."""
+
+
+
+class Unset(enum.Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""Stands for "not given" where `None` has a meaning of its own (`emulate_media_type`)."""
+
+_LENGTH: Final = re.compile(r"\d+(\.\d+)?(px|in|cm|mm)", re.ASCII)
+_DEEPEST: Final = 200
+
+
+def refuse(where: str, value: object, allowed: str, *, secret: bool = False) -> NoReturn:
+    """Raises the `ValidationError` for `where`, a name such as ``HtmlToPdf.timeout``."""
+    given = f"a {type(value).__name__}" if secret else shown(value)
+    raise ValidationError(f"{where} must be {allowed}, not {given}", field=field_of(where))
+
+
+def field_of(where: str) -> str:
+    """The option's own name out of a place: ``data`` of ``TemplateToPdf.data.items[0].price``."""
+    return re.split(r"[.\[]", where.partition(".")[2] or where, maxsplit=1)[0]
+
+
+def checked(check: TypeCheck, *, default: Any = None, secret: bool = False, kw_only: bool | None = None) -> Any:
+    """An optional attrs field that runs `check` on what it is given; `None` stands for the default.
+
+    Where the default is `UNSET`, `None` is a value like any other and goes to the check.
+    """
+    none_counts = default is UNSET
+
+    def convert(value: Any, instance: Any, field: attrs.Attribute[Any]) -> Any:
+        if value is default or (value is None and not none_counts):
+            return default
+        return check(value, f"{type(instance).__name__}.{field.name}")
+
+    # A converter that sees the instance names the class in its message, which a bare converter could not.
+    converter = attrs.Converter(convert, takes_self=True, takes_field=True)
+    return attrs.field(default=default, converter=converter, repr=_hidden if secret else shown, kw_only=kw_only)
+
+
+def required(check: TypeCheck, *, secret: bool = False) -> Any:
+    """A mandatory attrs field; `None` goes to the check like anything else."""
+
+    def convert(value: Any, instance: Any, field: attrs.Attribute[Any]) -> Any:
+        return check(value, f"{type(instance).__name__}.{field.name}")
+
+    converter = attrs.Converter(convert, takes_self=True, takes_field=True)
+    return attrs.field(converter=converter, repr=_hidden if secret else shown)
+
+
+def _hidden(value: object) -> str:
+    return "None" if value is None else "'***'"
+
+
+# --- checks -----------------------------------------------------------------------------------------------------
+
+
+def text(value: Any, where: str) -> str:
+    """A text that UTF-8 can carry."""
+    if not isinstance(value, str):
+        refuse(where, value, "a str")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            refuse(where, value, "text that UTF-8 can carry (it holds a lone surrogate)")
+    return value
+
+
+def nonempty(value: Any, where: str) -> str:
+    """A text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        refuse(where, value, "a str that is not blank")
+    return text(value, where)
+
+
+def secret_text(value: Any, where: str) -> str:
+    """A text that is never shown."""
+    if not isinstance(value, str) or not value.isprintable():
+        refuse(where, value, "a str of printable characters", secret=True)
+    return value
+
+
+def boolean(value: Any, where: str) -> bool:
+    """True or False, and nothing that merely looks so."""
+    if not isinstance(value, bool):
+        refuse(where, value, "True or False")
+    return value
+
+
+def integer(least: int | None = None, most: int | None = None) -> TypeCheck:
+    """A whole number within a range."""
+    allowed = "an int" + _bounds(least, most)
+
+    def check(value: Any, where: str) -> int:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or (least is not None and value < least)
+            or (most is not None and value > most)
+        ):
+            refuse(where, value, allowed)
+        return value
+
+    return check
+
+
+def number(least: float | None = None, most: float | None = None) -> TypeCheck:
+    """A finite number within a range."""
+    allowed = "a number" + _bounds(least, most)
+
+    def check(value: Any, where: str) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
+            or (least is not None and value < least)
+            or (most is not None and value > most)
+        ):
+            refuse(where, value, allowed)
+        return value
+
+    return check
+
+
+def _bounds(least: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    if least is not None:
+        return f" of at least {least}"
+    return "" if most is None else f" of at most {most}"
+
+
+def choice(*options: str) -> TypeCheck:
+    """One of a fixed set of words."""
+    allowed = "one of " + ", ".join(options)
+
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, str) or value not in options:
+            refuse(where, value, allowed)
+        return str(value)
+
+    return check
+
+
+def length(value: Any, where: str) -> float | str:
+    """A paper length: a number of CSS pixels, or a text with a unit (px, in, cm, mm)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return value
+    if isinstance(value, str) and _LENGTH.fullmatch(value):
+        return value
+    refuse(where, value, 'a number of pixels or a str with a unit such as "2.5cm" (px, in, cm, mm)')
+
+
+def positive_length(value: Any, where: str) -> float | str:
+    """A paper length above zero."""
+    kept = length(value, where)
+    if float(kept[:-2] if isinstance(kept, str) else kept) == 0:
+        refuse(where, value, "more than zero")
+    return kept
+
+
+def milliseconds(*, least: int = 0, seconds_below: int = 0) -> TypeCheck:
+    """Whole milliseconds, or a `timedelta` (rounded up to one).
+
+    A value above 0 and below `seconds_below` can only be meant as seconds, and the refusal says so.
+    """
+
+    def check(value: Any, where: str) -> int:
+        if isinstance(value, timedelta):
+            value = -(-value // timedelta(milliseconds=1))
+        elif isinstance(value, float) and 0 < value < seconds_below:
+            pass  # falls through to the message about seconds, which helps more than one about types
+        elif isinstance(value, bool) or not isinstance(value, int):
+            refuse(where, value, "an int of milliseconds or a timedelta")
+        if 0 < value < seconds_below:
+            refuse(where, value, f"in milliseconds (that looks like seconds: {value} s is {round(value * 1000)})")
+        if value < least:
+            refuse(where, value, f"at least {least} ms")
+        return int(value)
+
+    return check
+
+
+def instance_of(cls: type, allowed: str | None = None) -> TypeCheck:
+    """An object of the given class."""
+    words = allowed or f"a {cls.__name__}"
+
+    def check(value: Any, where: str) -> Any:
+        if not isinstance(value, cls):
+            refuse(where, value, words)
+        return value
+
+    return check
+
+
+def tuple_of(check: TypeCheck, *, least: int = 0, most: int | None = None) -> TypeCheck:
+    """A sequence (kept as a tuple) whose every item passes `check`."""
+    count = f"{least} to {most}" if most is not None else f"at least {least}"
+
+    def check_all(value: Any, where: str) -> tuple[Any, ...]:
+        if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Sequence):
+            refuse(where, value, "a list or tuple")
+        if len(value) < least or (most is not None and len(value) > most):
+            raise ValidationError(f"{where} must hold {count} items, not {len(value)}", field=field_of(where))
+        return tuple(check(item, f"{where}[{index}]") for index, item in enumerate(value))
+
+    return check_all
+
+
+def web_address(value: Any, where: str) -> str:
+    """An absolute http or https address."""
+    if not isinstance(value, str):
+        refuse(where, value, "a str")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not value.isprintable() or " " in value:
+        # The address may carry a password or a signature, so only its start is shown.
+        refuse(where, value.partition("?")[0], 'an absolute address such as "https://example.com/page"')
+    return text(value, where)
+
+
+def webhook_address(value: Any, where: str) -> str:
+    """An https address; http only on loopback, for development."""
+    address = web_address(value, where)
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        refuse(where, address.partition("?")[0], "an https address (contract section 6.3)")
+    return address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name can only mean this machine."""
+    if host in ("localhost", "::1") or host.endswith(".localhost"):
+        return True
+    return re.fullmatch(r"127(\.\d{1,3}){3}", host, re.ASCII) is not None
+
+
+def css_properties(value: Any, where: str) -> dict[str, str | int | float]:
+    """CSS property names and their values, kept exactly as written."""
+    if not isinstance(value, Mapping):
+        refuse(where, value, "a mapping of CSS property names to values")
+    for name, setting in value.items():
+        if not isinstance(name, str) or isinstance(setting, bool) or not isinstance(setting, (str, int, float)):
+            refuse(where, {name: setting}, "a mapping of CSS property names to texts or numbers")
+    return json_object(value, where)
+
+
+def json_object(value: Any, where: str) -> dict[str, Any]:
+    """A plain copy of a JSON object: same keys, same order, same values; nothing renamed or dropped."""
+    if not isinstance(value, Mapping):
+        refuse(where, value, "a mapping")
+    copy: dict[str, Any] = _json_value(value, where, 0)
+    return copy
+
+
+def _json_value(value: Any, where: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        refuse(where, "...", f"nested at most {_DEEPEST} levels deep")
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return text(value, where)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            refuse(where, value, "a finite number (JSON has no NaN or infinity)")
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                refuse(where, key, "a mapping whose keys are str")
+            text(key, where)
+        return {key: _json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    refuse(where, value, "JSON data: str, int, float, bool, None, list or mapping")

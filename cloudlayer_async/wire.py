@@ -1,0 +1,496 @@
+"""The one converter between our names and the service's: tolerant when reading, exact when sending. Pure.
+
+Reading: models come out of whatever the service's generations say (contract section 7); what cannot be read stays in
+`extra`. Sending: requests become the wire's options with exact names; what was not given is not sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import typing
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
+
+from .errors import ValidationError
+from .models import MODELS, Account, ApiStatus, Asset, Job, JobStatus
+from .options import BasicAuth, Cookie, HeaderFooter, Margin, Preview, UserStorage, Viewport, WaitForSelector, wire_name
+from .redaction import shown
+from .requests import REQUEST_TYPES, BaseOptions, FileSource, HtmlSource
+
+try:  # the `speed` extra
+    import orjson
+except ImportError:
+    orjson = None  # type: ignore[assignment, unused-ignore]
+
+_T = TypeVar("_T")
+
+_PARTS: Final = (Margin, Viewport, Cookie, BasicAuth, HeaderFooter, WaitForSelector, Preview, UserStorage)
+_INPUTS: Final = ("html", "template", "file", "batch", "urls", "extra")
+"""Fields that do not go out as plain options: `encode_request` and the upload place them."""
+_PASSED_AS_IS: Final = ("data", "style", "image_style")
+
+
+class WireFault(ValueError):
+    """A reply's data cannot be read.
+
+    Attributes:
+        path: Where, such as ``$.id``.
+    """
+
+    def __init__(self, message: str, path: str = "$") -> None:
+        super().__init__(message)
+        self.path = path
+
+    def within(self, place: str) -> WireFault:
+        """The same fault seen from one level further out."""
+        return WireFault(str(self), "$" + place + self.path[1:])
+
+
+# --- reading values (contract section 7) ----------------------------------------------------------------------------
+
+_STATUS_WORDS: Final = {
+    **dict.fromkeys(("pending", "queued", "processing", "running"), JobStatus.PENDING),
+    **dict.fromkeys(("success", "completed", "complete", "succeeded", "done"), JobStatus.SUCCESS),
+    **dict.fromkeys(("error", "failed", "failure", "cancelled", "canceled"), JobStatus.ERROR),
+}
+_NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,12})?", re.ASCII)
+
+
+def _unreadable(value: object) -> ValueError:
+    return ValueError(f"unreadable: {shown(value)}")
+
+
+def read_text(value: Any) -> str:
+    """A text; whole numbers are taken as their digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise _unreadable(value)
+
+
+def read_int(value: Any) -> int:
+    """A whole number, also as digits or as a float without a fraction; never a boolean."""
+    number = read_float(value)
+    if number != int(number):
+        raise _unreadable(value)
+    return int(value) if isinstance(value, (int, str)) and "." not in str(value) else int(number)
+
+
+def read_float(value: Any) -> float:
+    """A finite number, also as digits; never a boolean."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _unreadable(value)
+    try:
+        if math.isfinite(value):
+            return float(value)
+    except OverflowError:
+        pass
+    raise _unreadable(value)
+
+
+def read_bool(value: Any) -> bool:
+    """A boolean, or one of the words the service uses for it (row 10)."""
+    if isinstance(value, bool):
+        return value
+    words = {"active": True, "inactive": False, "true": True, "false": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise _unreadable(value)
+
+
+def read_timestamp(value: Any) -> datetime:
+    """Epoch seconds or milliseconds, ISO 8601, or a seconds/nanoseconds object (row 2); always UTC."""
+    try:
+        if isinstance(value, Mapping):
+            seconds = read_float(value.get("_seconds", value.get("seconds")))
+            nanoseconds = read_float(value.get("_nanoseconds", value.get("nanoseconds")) or 0)
+            return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+            moment = datetime.fromisoformat(value.strip())
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        number = read_float(value)
+        return _EPOCH + (timedelta(milliseconds=number) if abs(number) >= 1e11 else timedelta(seconds=number))
+    except (OverflowError, TypeError) as error:
+        raise _unreadable(value) from error
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _read_words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if isinstance(value, list):
+        return tuple(read_text(word) for word in value)
+    raise _unreadable(value)
+
+
+def _read_mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _unreadable(value)
+    return value
+
+
+def _read_id(value: Any) -> str:
+    text = read_text(value)
+    if not text:
+        raise _unreadable(value)
+    return text
+
+
+def _read_limit(value: Any) -> int | None:
+    if value == "":
+        return None
+    limit = read_int(value)
+    return None if limit == -1 else limit
+
+
+_READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    str: read_text,
+    int: read_int,
+    float: read_float,
+    bool: read_bool,
+    datetime: read_timestamp,
+    tuple: _read_words,
+    Mapping: _read_mapping,
+}
+_FIELD_READERS: Final[Mapping[tuple[type, str], Callable[[Any], Any]]] = {
+    (Job, "type"): lambda value: read_text(value).replace("/", "-"),
+    (Asset, "ext"): lambda value: read_text(value).removeprefix("."),
+    (Asset, "preview_ext"): lambda value: read_text(value).removeprefix("."),
+    **{(Account, field.name): _read_limit for field in attrs.fields(Account) if field.name.endswith("_limit")},
+}
+_WIRE_KEYS: Final[Mapping[tuple[type, str], tuple[str, ...]]] = {
+    (Job, "id"): ("id", "jobId"),
+    (Job, "uid"): ("uid", "userId"),
+    (Job, "worker"): ("workerName", "worker"),
+    (Job, "self_url"): ("self",),
+    (Account, "bytes_total"): ("bytesTotal", "bytesUsed"),
+    (Account, "compute_time_total"): ("computeTimeTotal", "computeTime"),
+    (Account, "credit"): ("credit", "creditBalance"),
+}
+_JOB_COUNTS: Final = {"success_jobs": "completed", "error_jobs": "failed"}
+
+
+@attrs.frozen
+class _ModelField:
+    name: str
+    keys: tuple[str, ...]
+    read: Callable[[Any], Any]
+
+
+@cache
+def _model_fields(cls: Any) -> tuple[_ModelField, ...]:
+    hints = typing.get_type_hints(cls)
+    fields = []
+    for field in attrs.fields(cls):
+        if field.name in ("extra", "raw_status", "status"):
+            continue
+        kind = next(arg for arg in (*typing.get_args(hints[field.name]), hints[field.name]) if arg is not type(None))
+        read = _read_id if field.name == "id" else _READERS[typing.get_origin(kind) or kind]
+        keys = _WIRE_KEYS.get((cls, field.name), (wire_name(field.name),))
+        fields.append(_ModelField(field.name, keys, _FIELD_READERS.get((cls, field.name), read)))
+    return tuple(fields)
+
+
+def _read_model(data: Any, cls: Any) -> Any:
+    """One tolerant reading for all models: unreadable values and unknown keys end in `extra`."""
+    if not isinstance(data, Mapping):
+        raise WireFault(f"expected an object, found {shown(data)}")
+    rest = dict(data)
+    known: dict[str, Any] = {}
+    for field in _model_fields(cls):
+        for key in field.keys:
+            value = data.get(key)
+            if value is None:
+                if key in rest:
+                    del rest[key]
+                continue
+            try:
+                known[field.name] = field.read(value)
+            except ValueError:
+                continue
+            del rest[key]
+            break
+    if cls is Job:
+        known["status"], known["raw_status"] = _read_status(rest)
+    elif cls is ApiStatus:
+        known["status"] = str(rest.pop("status", "")).strip()
+    if cls is Account and isinstance(counts := data.get("jobCounts"), Mapping):
+        for name, key in _JOB_COUNTS.items():
+            if name not in known and isinstance(counts.get(key), int):
+                known[name] = counts[key]
+    if "id" not in known and hasattr(cls, "id"):
+        raise WireFault("no usable id" if "id" in data else "no id", "$.id")
+    return cls(extra=rest, **known)
+
+
+def _read_status(rest: dict[str, Any]) -> tuple[JobStatus, str | None]:
+    raw = rest.get("status")
+    if not isinstance(raw, str):
+        if raw is None:
+            rest.pop("status", None)
+        return JobStatus("unknown"), None
+    del rest["status"]
+    return _STATUS_WORDS.get(raw.strip().lower()) or JobStatus(raw), raw
+
+
+def _write_model(model: Any) -> dict[str, Any]:
+    cls: Any = type(model)
+    written: dict[str, Any] = {}
+    for field in _model_fields(cls):
+        value = getattr(model, field.name)
+        if value is not None:
+            written[field.keys[0]] = _write_value(value)
+    if (status := getattr(model, "status", None)) is not None:
+        written["status"] = getattr(model, "raw_status", None) or str(status)
+    return {**written, **{key: value for key, value in model.extra.items() if key not in written}}
+
+
+def _write_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return list(value) if isinstance(value, tuple) else value
+
+
+# --- the converter --------------------------------------------------------------------------------------------------
+
+
+def _read_exactly(data: Any, cls: Any) -> Any:
+    """Requests and their parts from a manifest: every key must be one of ours."""
+    if not isinstance(data, Mapping):
+        raise ValidationError(f"a {cls.__name__} is made from a mapping, not from {shown(data)}", field=cls.__name__)
+    fields = attrs.fields_dict(cls)
+    unknown = [key for key in data if key not in fields]
+    if unknown:
+        raise ValidationError(
+            f"{cls.__name__} has no field {shown(unknown[0])}; it has {', '.join(fields)}", field=str(unknown[0])
+        )
+    missing = [name for name, field in fields.items() if field.default is attrs.NOTHING and name not in data]
+    if missing:
+        raise ValidationError(f"{cls.__name__}.{missing[0]} is missing", field=missing[0])
+    parts: Mapping[str, type] = _part_classes(cls)
+    return cls(**{name: _read_part(value, parts.get(name)) for name, value in data.items()})
+
+
+def _read_part(value: Any, part: type | None) -> Any:
+    if part is not None and isinstance(value, Mapping):
+        return converter.structure(value, part)
+    if part is not None and isinstance(value, list):
+        return [_read_part(item, part) for item in value]
+    return value
+
+
+@cache
+def _part_classes(cls: Any) -> Mapping[str, type]:
+    """The fields of `cls` that hold option parts, and the class of these."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        pending = [hint]
+        while pending:
+            hint = pending.pop()
+            if hint in _PARTS:
+                found[name] = hint
+            pending.extend(typing.get_args(hint))
+    return found
+
+
+def _is_ours(cls: Any) -> bool:
+    return isinstance(cls, type) and (cls in _PARTS or issubclass(cls, BaseOptions))
+
+
+def _option_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
+    """Wire names, defaults left out; sources and `extra` are placed by `encode_request`."""
+    overrides = {}
+    for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
+        always = cls is Preview and field.name in ("type", "quality")  # sources disagree on their defaults: row 23
+        overrides[field.name] = override(
+            rename=wire_name(field.name),
+            omit=issubclass(cls, BaseOptions) and field.name in _INPUTS,
+            omit_if_default=not always,
+            unstruct_hook=_as_is if field.name in _PASSED_AS_IS else None,
+        )
+    return make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _write_selector(wait: WaitForSelector) -> dict[str, Any]:
+    options = {"visible": wait.visible, "hidden": wait.hidden, "timeout": wait.timeout}
+    given = {name: value for name, value in options.items() if value is not None}
+    return {"selector": wait.selector, "options": given} if given else {"selector": wait.selector}
+
+
+def _make_converter() -> cattrs.Converter:
+    made = cattrs.Converter(detailed_validation=False)
+    made.register_structure_hook_func(lambda cls: cls in MODELS, _read_model)
+    made.register_structure_hook_func(_is_ours, _read_exactly)
+    made.register_unstructure_hook_factory(_is_ours, _option_writer)
+    # A flat class of ours, a nested object of theirs.
+    made.register_unstructure_hook(WaitForSelector, _write_selector)
+    for model in MODELS:
+        made.register_unstructure_hook(model, _write_model)
+    return made
+
+
+converter: Final = _make_converter()
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def encode_request(request: BaseOptions, source: bytes | None = None) -> dict[str, Any]:
+    """The JSON object of a conversion, without the options that depend on the version.
+
+    Args:
+        request: The request.
+        source: The page's or inline template's own bytes, for requests that have one.
+    """
+    body: dict[str, Any] = {}
+    if source is not None:
+        field = "html" if hasattr(request, "html") else "template"
+        body[field] = base64.b64encode(source).decode("ascii")
+    urls = getattr(request, "urls", None) or getattr(request, "batch", None)
+    if urls:
+        body["batch"] = {"urls": list(urls)}  # rows 13 and 14
+    body.update(converter.unstructure(request, type(request)))
+    if hasattr(request, "template_id"):
+        body.setdefault("data", {})
+    body.update(request.extra or {})
+    return body
+
+
+def inline_source(request: BaseOptions) -> HtmlSource | None:
+    """What goes out base64-encoded inside the JSON body: a page, or an own template that is not a file."""
+    template = getattr(request, "template", None)
+    if template is not None:
+        return None if isinstance(template, Path) else cast(HtmlSource, template)
+    return getattr(request, "html", None)
+
+
+def uploaded_source(request: BaseOptions) -> FileSource | None:
+    """What goes out as a file of a multipart form: a document, or a template given as a `Path`."""
+    template = getattr(request, "template", None)
+    return template if isinstance(template, Path) else getattr(request, "file", None)
+
+
+def json_bytes(data: Any) -> bytes:
+    """Compact UTF-8 JSON; the same with and without the `speed` extra."""
+    if orjson is not None:
+        try:
+            return orjson.dumps(data)
+        except TypeError:
+            pass  # integers beyond 64 bits, which the standard library writes
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def parse_json(body: bytes | str) -> Any:
+    """JSON data.
+
+    Raises:
+        WireFault: It is not JSON, not UTF-8, or nested too deep.
+    """
+    # Always the standard library: orjson turns integers beyond 64 bits into floats, and an id may be one.
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise WireFault("JSON nested too deep") from None
+    except ValueError as error:
+        reason = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "bad text"
+        raise WireFault(f"not JSON ({reason})") from None
+
+
+# --- to and from dictionaries ---------------------------------------------------------------------------------------
+
+
+def to_dict(obj: Any) -> dict[str, Any]:
+    """A plain dictionary fit for JSON, which `from_dict` reads back.
+
+    Models come out under the service's names. Requests come out as ``{"kind": "html_to_pdf", ...}`` with our snake_case
+    names: a line of a batch manifest. Mind that a request's cookies and passwords are in it.
+
+    Raises:
+        ValidationError: The request holds an open file object, which no text can stand for, or `obj` is of another class.
+    """
+    if isinstance(obj, BaseOptions):
+        kind = next((kind for kind, cls in REQUEST_TYPES.items() if type(obj) is cls), None)
+        if kind is not None:
+            return {"kind": kind, **_given(obj)}
+    if type(obj) in MODELS:
+        return cast("dict[str, Any]", converter.unstructure(obj))
+    raise ValidationError(f"to_dict takes a request or a model, not a {type(obj).__name__}", field="obj")
+
+
+def _given(part: Any) -> dict[str, Any]:
+    return {
+        field.name: _plain(value, field.name)
+        for field in attrs.fields(type(part))
+        if (value := getattr(part, field.name)) is not field.default
+    }
+
+
+def _plain(value: Any, name: str) -> Any:
+    if attrs.has(type(value)):
+        return _given(value)
+    if isinstance(value, tuple):
+        return [_plain(item, name) for item in value]
+    if isinstance(value, Path):
+        return {"path": str(value)}
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode("ascii")}
+    if hasattr(value, "read"):
+        raise ValidationError(f"{name} is an open file, which cannot be written down: give its path", field=name)
+    return value
+
+
+def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
+    """The object that `to_dict` wrote, or that the service sent.
+
+    Models are read tolerantly; requests exactly (an unknown key is an error). A request's ``kind``, when given, must be
+    its class's.
+
+    Raises:
+        ValidationError: `data` cannot be read as a `cls`.
+    """
+    if isinstance(cls, type) and issubclass(cls, BaseOptions) and isinstance(data, Mapping):
+        kind = getattr(cls, "kind", None)
+        if data.get("kind", kind) != kind:
+            raise ValidationError(f"a {cls.__name__} is of kind {kind}, not {shown(data['kind'])}", field="kind")
+        data = {name: _source(value) for name, value in data.items() if name != "kind"}
+    elif cls not in MODELS:
+        raise ValidationError(f"from_dict makes requests and models, not a {shown(cls)}", field="cls")
+    try:
+        return converter.structure(data, cls)
+    except WireFault as fault:
+        raise ValidationError(f"not a {cls.__name__}: {fault} at {fault.path}", field=fault.path) from None
+
+
+def _source(value: Any) -> Any:
+    if isinstance(value, Mapping) and len(value) == 1:
+        if isinstance(path := value.get("path"), str):
+            return Path(path)
+        if isinstance(encoded := value.get("base64"), str):
+            try:
+                return base64.b64decode(encoded, validate=True)
+            except ValueError:
+                raise ValidationError("base64 text that cannot be decoded", field="base64") from None
+    return value
