@@ -10,6 +10,7 @@ from attrs import frozen
 
 from .errors import ValidationError
 from .validation import (
+    Checked,
     boolean,
     checked,
     choice,
@@ -61,7 +62,7 @@ def wire_name(name: str) -> str:
 
 
 @frozen(kw_only=True)
-class Margin:
+class Margin(Checked):
     """Page margins. A side left out keeps the service's default (0.4in top and left, 0.39in bottom and right)."""
 
     top: Length | None = checked(length)
@@ -71,7 +72,7 @@ class Margin:
 
 
 @frozen
-class Viewport:
+class Viewport(Checked):
     """The browser window the page is laid out in."""
 
     width: int = required(integer(1))
@@ -86,7 +87,7 @@ class Viewport:
 
 
 @frozen
-class Cookie:
+class Cookie(Checked):
     """A cookie set in the browser before the page is loaded. Its value is never shown."""
 
     name: str = required(nonempty)
@@ -102,7 +103,7 @@ class Cookie:
 
 
 @frozen
-class BasicAuth:
+class BasicAuth(Checked):
     """HTTP basic authentication at the page to convert. The password is never shown."""
 
     username: str = required(text)
@@ -110,7 +111,7 @@ class BasicAuth:
 
 
 @frozen(kw_only=True)
-class HeaderFooter:
+class HeaderFooter(Checked):
     """What is printed at the top or bottom of each page.
 
     It lies inside the page margin: make `margin.top` or `margin.bottom` large enough, and set a font size
@@ -132,12 +133,13 @@ class HeaderFooter:
     """The same for images inside."""
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.method == "extract" and self.selector is None:
             raise ValidationError('HeaderFooter.selector is needed with method="extract"', field="selector")
 
 
 @frozen
-class WaitForSelector:
+class WaitForSelector(Checked):
     """Waits until an element is there before the page is captured."""
 
     selector: str = required(nonempty)
@@ -150,6 +152,7 @@ class WaitForSelector:
     """Milliseconds; the service's default is 30000."""
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.visible and self.hidden:
             raise ValidationError(
                 "WaitForSelector.visible and .hidden exclude each other: an element cannot be both", field="visible"
@@ -157,7 +160,7 @@ class WaitForSelector:
 
 
 @frozen(kw_only=True)
-class Preview:
+class Preview(Checked):
     """A small picture of the product, made beside it. Needs storage.
 
     The service's sources disagree on the defaults of `type` and `quality`, so both are always sent.
@@ -175,7 +178,7 @@ class Preview:
 
 
 @frozen
-class UserStorage:
+class UserStorage(Checked):
     """Keeps the product in your own S3 bucket: a configuration made with `add_storage`, by its id."""
 
     id: str = required(nonempty)

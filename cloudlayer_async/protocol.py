@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from .errors import ValidationError
 from .models import ResponseInfo
 from .options import UserStorage
 from .redaction import shown
-from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx, UrlToImage, UrlToPdf
+from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx
 from .validation import text
 from .wire import WireFault, converter, encode_request, json_bytes, parse_json, read_float, read_int, uploaded_source
 
@@ -117,7 +117,7 @@ def is_async(request: BaseOptions, version: ApiVersion) -> bool:
 
 
 def _has_batch(request: BaseOptions) -> bool:
-    return isinstance(request, MergePdfs) or (isinstance(request, (UrlToPdf, UrlToImage)) and request.batch is not None)
+    return (getattr(request, "urls", None) or getattr(request, "batch", None)) is not None
 
 
 def _stores(request: BaseOptions, version: ApiVersion) -> bool:
@@ -189,8 +189,9 @@ def conversion_call(
         ValidationError: Options that exclude each other on this version, or a JSON body over 10 MB.
     """
     check_combination(request, version=version, local=local)
+    asynchronous = is_async(request, version)
     body = encode_request(request, source)
-    if is_async(request, version) and (version == "v1" or _has_batch(request)):
+    if asynchronous and (version == "v1" or _has_batch(request)):
         body["async"] = True
         if version == "v1":
             body.setdefault("storage", True)  # row 21
@@ -212,7 +213,7 @@ def conversion_call(
         json=encoded,
         form=() if uploaded is None else tuple(_form(request, body, uploaded, upload_options)),
         name=request.name,
-        render_seconds=0.0 if is_async(request, version) else _render_seconds(request),
+        render_seconds=0.0 if asynchronous else _render_seconds(request),
         product=product or "pdf",
     )
 
@@ -400,34 +401,34 @@ def _holds_list(data: Mapping[str, Any], key: str) -> bool:
     return key in data and (data[key] is None or isinstance(data[key], list))
 
 
-_INFO_HEADERS: Final[Mapping[str, tuple[str, Any]]] = {
-    "worker": ("cl-worker", str),
-    "worker_job_id": ("cl-worker-job-id", str),
-    "cluster_id": ("cl-cluster-id", str),
-    "bandwidth": ("cl-bandwidth", read_int),
-    "process_time": ("cl-process-time", read_int),
-    "calls_remaining": ("cl-calls-remaining", read_int),
-    "charged_time": ("cl-charged-time", read_int),
-    "bandwidth_cost": ("cl-bandwidth-cost", read_float),
-    "process_time_cost": ("cl-process-time-cost", read_float),
-    "api_credit_cost": ("cl-api-credit-cost", read_float),
-    "rate_limit": ("x-ratelimit-limit", read_int),
-    "rate_limit_remaining": ("x-ratelimit-remaining", read_int),
-    "rate_limit_reset": ("x-ratelimit-reset", read_int),
+_INFO_HEADERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "cl-worker": ("worker", str),
+    "cl-worker-job-id": ("worker_job_id", str),
+    "cl-cluster-id": ("cluster_id", str),
+    "cl-bandwidth": ("bandwidth", read_int),
+    "cl-process-time": ("process_time", read_int),
+    "cl-calls-remaining": ("calls_remaining", read_int),
+    "cl-charged-time": ("charged_time", read_int),
+    "cl-bandwidth-cost": ("bandwidth_cost", read_float),
+    "cl-process-time-cost": ("process_time_cost", read_float),
+    "cl-api-credit-cost": ("api_credit_cost", read_float),
+    "x-ratelimit-limit": ("rate_limit", read_int),
+    "x-ratelimit-remaining": ("rate_limit_remaining", read_int),
+    "x-ratelimit-reset": ("rate_limit_reset", read_int),
 }
 
 
 def response_info(status: int, headers: Mapping[str, str]) -> ResponseInfo:
     """The facts in a reply's headers; what cannot be read is None and stays in `headers`."""
     found: dict[str, Any] = {}
-    for name, (header, read) in _INFO_HEADERS.items():
-        value = headers.get(header)
-        if value is not None:
+    for header, value in headers.items():
+        if header in _INFO_HEADERS:
+            name, read = _INFO_HEADERS[header]
             try:
                 found[name] = read(value)
             except ValueError:
                 continue
-    return ResponseInfo(status=status, headers=dict(headers), **found)
+    return ResponseInfo(status=status, headers=headers, **found)
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -36,6 +36,7 @@ from .options import (
 from .redaction import shown
 from .validation import (
     UNSET,
+    Checked,
     Unset,
     boolean,
     checked,
@@ -175,8 +176,8 @@ def _check_combination(request: BaseOptions) -> None:
 # --- option groups (contract section 4) ---------------------------------------------------------------------------
 
 
-@frozen(kw_only=True, slots=False)
-class BaseOptions:
+@frozen(kw_only=True, slots=False, repr=False)
+class BaseOptions(Checked):
     """Options of every conversion (contract section 4.1)."""
 
     name: str | None = checked(text)
@@ -204,6 +205,7 @@ class BaseOptions:
     """Options this package does not know yet, by wire name. They may not override those it knows."""
 
     def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         _check_combination(self)
 
     def __repr__(self) -> str:
@@ -216,8 +218,8 @@ class BaseOptions:
         return f"{type(self).__name__}({', '.join(given)})"
 
 
-@frozen(kw_only=True, slots=False)
-class UrlOptions:
+@frozen(kw_only=True, slots=False, repr=False)
+class UrlOptions(Checked):
     """Options of conversions that load pages by address (contract section 4.5)."""
 
     authentication: BasicAuth | None = checked(instance_of(BasicAuth))
@@ -226,7 +228,7 @@ class UrlOptions:
     """Cookies set before the page is loaded."""
 
 
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, slots=False, repr=False)
 class BrowserOptions(BaseOptions):
     """Options of conversions done by a browser (contract section 4.2)."""
 
@@ -266,7 +268,7 @@ class BrowserOptions(BaseOptions):
     """The CSS media type. `None` is sent and means no emulation; leave it out for the service's default."""
 
 
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, slots=False, repr=False)
 class PdfOptions(BrowserOptions):
     """Options of pages turned into PDF (contract section 4.3)."""
 
@@ -284,7 +286,7 @@ class PdfOptions(BrowserOptions):
     """Printed at the bottom of each page."""
 
 
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, slots=False, repr=False)
 class ImageOptions(BrowserOptions):
     """Options of pages turned into images (contract section 4.4)."""
 
@@ -298,7 +300,7 @@ class ImageOptions(BrowserOptions):
     """Crop the blank surroundings."""
 
 
-@frozen(slots=False)
+@frozen(slots=False, repr=False)
 class _UrlInput(UrlOptions):
     """One page, or several that become one PDF."""
 
@@ -308,16 +310,16 @@ class _UrlInput(UrlOptions):
     """1 to 20 addresses instead of `url`: one merged PDF, always asynchronous, billed n + 1 credits."""
 
 
-@frozen(slots=False)
-class _HtmlInput:
+@frozen(slots=False, repr=False)
+class _HtmlInput(Checked):
     """A page's own source."""
 
     html: HtmlSource = required(_page)
     """`str` or bytes: the page itself. `Path`: a file to read. Encoding is done for you."""
 
 
-@frozen(kw_only=True, slots=False)
-class _TemplateInput:
+@frozen(kw_only=True, slots=False, repr=False)
+class _TemplateInput(Checked):
     """A template and its variables."""
 
     template_id: str | None = checked(nonempty)
@@ -328,15 +330,15 @@ class _TemplateInput:
     """The template's variables: sent value for value, `None` included (it means "calculate this")."""
 
 
-@frozen(slots=False)
-class _FileInput:
+@frozen(slots=False, repr=False)
+class _FileInput(Checked):
     """A document to upload."""
 
     file: FileSource = required(_upload)
     """A path, bytes, or a binary file object, read from where it stands, never closed."""
 
 
-@frozen(slots=False)
+@frozen(slots=False, repr=False)
 class _MergeInput(UrlOptions):
     """The documents to merge."""
 
@@ -457,6 +459,8 @@ def with_defaults(request: _Request, defaults: Mapping[str, Any]) -> _Request:
     Options its kind does not have are passed over, so that one set of defaults serves all ten kinds. A paper size in the
     request keeps a default `format` away, and the other way round.
     """
+    if not defaults:
+        return request
     fields = attrs.fields_dict(type(request))
     sized = any(getattr(request, name, None) is not None for name in ("format", "width", "height"))
     changes = {

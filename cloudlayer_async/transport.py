@@ -17,7 +17,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache, lru_cache
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import attrs
@@ -47,7 +49,6 @@ KeySource: TypeAlias = Secret | Callable[[], str | Awaitable[str]]
 
 logger: Final = logging.getLogger("cloudlayer_async")
 
-_CHUNK: Final = 256 * 1024
 _MEMORY_LIMIT: Final = 8 * 1024 * 1024
 """A product up to this size stays in memory (design section 4)."""
 _JSON_LIMIT: Final = 64 * 1024 * 1024
@@ -85,6 +86,8 @@ class SharedSession:
         self._proxy = proxy
         self._ssl = ssl
         self._trace_configs = list(trace_configs)
+        self._proxies: dict[URL, str | None] = {}
+        """The environment's proxy for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._stale: aiohttp.ClientSession | None = None
@@ -128,19 +131,24 @@ class SharedSession:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._proxy is None,
                 trace_configs=self._trace_configs or None,
             )
         elif self._session.closed:
             raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
         return self._session
 
-    @property
-    def request_options(self) -> dict[str, Any]:
+    def request_options(self, url: URL) -> dict[str, Any]:
         """What every request carries besides its own: the proxy, and no surprises from a borrowed session's settings."""
         options: dict[str, Any] = {"raise_for_status": False}
         if self._proxy is not None:
             options["proxy"] = self._proxy
+        elif not self._borrowed:
+            # Instead of aiohttp's trust_env, which asks two threads for every request and also reads passwords in .netrc.
+            place = url.origin()
+            if place not in self._proxies:
+                self._proxies[place] = _environment_proxy(place)
+            if (proxy := self._proxies[place]) is not None:
+                options["proxy"] = proxy
         return options
 
     async def _drop_stale(self) -> None:
@@ -163,6 +171,13 @@ class SharedSession:
         await self._drop_stale()
         if session is not None:
             await session.close()
+
+
+def _environment_proxy(origin: URL) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (also in lower case) name for an origin."""
+    proxies = getproxies()
+    proxy = proxies.get(origin.scheme) or proxies.get("all")
+    return None if proxy is None or proxy_bypass(f"{origin.host}:{origin.port}") else proxy
 
 
 @attrs.frozen(kw_only=True)
@@ -287,24 +302,20 @@ class Transport:
         async with self.shared.api_gate:
             session = await self.shared.open()
             key = await self._current_key()
-            read = self.timeouts.read + call.render_seconds
-            limit = self.timeouts.connect + read + known_bytes / _SLOWEST_UPLOAD
-            if patience is not None:
-                limit = min(limit, patience)
+            url = URL(self._base_url + call.path, encoded=True)
+            if call.query:
+                url = url.with_query(call.query)
             try:
-                async with (
-                    asyncio.timeout(limit) as deadline,
-                    session.request(
-                        call.method,
-                        URL(self._base_url + call.path, encoded=True).with_query(call.query or None),
-                        data=body,
-                        headers=self._headers(session, key),
-                        allow_redirects=False,
-                        timeout=_client_timeout(self.timeouts.connect, read),
-                        **self.shared.request_options,
-                    ) as response,
-                ):
-                    return await self._receive(call, response, deadline), key
+                async with session.request(
+                    call.method,
+                    url,
+                    data=body,
+                    headers=self._headers(session, key),
+                    allow_redirects=False,
+                    timeout=self._limits(call, known_bytes, patience),
+                    **self.shared.request_options(url),
+                ) as response:
+                    return await self._receive(call, response), key
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 not_sent = _never_connected(error) or (body is not None and not departure.possible)
                 return _Outcome(
@@ -313,21 +324,26 @@ class Transport:
                     timed_out=isinstance(error, TimeoutError),
                 ), key
 
-    async def _receive(
-        self, call: HttpCall, response: aiohttp.ClientResponse, deadline: asyncio.Timeout
-    ) -> _Outcome:
+    def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> aiohttp.ClientTimeout:
+        connect, read = self.timeouts.connect, self.timeouts.read + call.render_seconds
+        whole = connect + read + math.ceil(known_bytes / _SLOWEST_UPLOAD)
+        if call.render_seconds:
+            # The product comes with the reply: it may take long to arrive, and only silence in it is limited to `read`.
+            return _client_timeout(whole + self.timeouts.job, connect, read)
+        return _client_timeout(whole if patience is None else min(whole, patience), connect, None)
+
+    async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse) -> _Outcome:
+        """Reads a body as far as it comes: what came of a broken one may still name a job."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         self._note_limits(response.status, headers)
         succeeded = 200 <= response.status < 300
         product = succeeded and call.kind is CallKind.CONVERSION and not is_json(headers)
-        if product:
-            deadline.reschedule(None)  # a large product may take long; silence in it is still limited
         limit = _MEMORY_LIMIT if product else _JSON_LIMIT if succeeded else _ERROR_LIMIT
         pieces = bytearray()
         spool: BinaryIO | None = None
         reason = ""
         try:
-            async for chunk in response.content.iter_chunked(_CHUNK):
+            while chunk := await response.content.readany():
                 if spool is not None:
                     await asyncio.to_thread(spool.write, chunk)
                     continue
@@ -440,14 +456,10 @@ class Transport:
             retry_in=retry_in,
         )
         history.append(attempt)
-        logger.debug(
-            "%s attempt %d: %s in %.3f s%s",
-            attempt.request,
-            attempt.number,
-            status or error,
-            attempt.elapsed,
-            "" if retry_in is None else f", next in {retry_in:.2f} s",
-        )
+        if logger.isEnabledFor(logging.DEBUG):
+            next_one = "" if retry_in is None else f", next in {retry_in:.2f} s"
+            said = (attempt.request, attempt.number, status or error, attempt.elapsed, next_one)
+            logger.debug("%s attempt %d: %s in %.3f s%s", *said)
         if self._on_attempt is not None:
             try:
                 self._on_attempt(attempt)
@@ -490,12 +502,13 @@ class Transport:
         self.shared.enter()
         async with self.shared.download_gate:
             session = await self.shared.open()
+            address = URL(url, encoded="%" in url)
             async with session.get(
-                URL(url, encoded="%" in url),
+                address,
                 # Identity, so that the length promised is the length to be counted.
                 headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()},
-                timeout=_client_timeout(self.timeouts.connect, self.timeouts.read),
-                **self.shared.request_options,
+                timeout=_client_timeout(math.inf, self.timeouts.connect, self.timeouts.read),
+                **self.shared.request_options(address),
             ) as response:
                 yield response
 
@@ -514,11 +527,15 @@ def check_key(key: object) -> str:
     return key
 
 
-def _client_timeout(connect: float, read: float) -> aiohttp.ClientTimeout:
-    # All four are set: the defaults differ between aiohttp's versions.
-    return aiohttp.ClientTimeout(total=None, connect=None, sock_connect=connect, sock_read=read)
+@lru_cache(maxsize=64)
+def _client_timeout(total: float, connect: float, silence: float | None) -> aiohttp.ClientTimeout:
+    # All four are set: the defaults differ between aiohttp's versions. `connect` would count the wait for a pooled
+    # connection, and is left to `total`.
+    whole = None if math.isinf(total) else total
+    return aiohttp.ClientTimeout(total=whole, connect=None, sock_connect=connect, sock_read=silence)
 
 
+@cache
 def _user_agent() -> str:
     from . import __version__
 

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Unset(enum.Enum):
 UNSET: Final = Unset.UNSET
 """Stands for "not given" where `None` has a meaning of its own (`emulate_media_type`)."""
 
+_CHECK: Final = "check"
 _LENGTH: Final = re.compile(r"\d+(\.\d+)?(px|in|cm|mm)", re.ASCII)
 _DEEPEST: Final = 200
 
@@ -53,30 +55,54 @@ def field_of(where: str) -> str:
 
 
 def checked(check: TypeCheck, *, default: Any = None, secret: bool = False, kw_only: bool | None = None) -> Any:
-    """An optional attrs field that runs `check` on what it is given; `None` stands for the default.
+    """An optional attrs field of a `Checked` class; `None` stands for the default.
 
     Where the default is `UNSET`, `None` is a value like any other and goes to the check.
     """
-    none_counts = default is UNSET
-
-    def convert(value: Any, instance: Any, field: attrs.Attribute[Any]) -> Any:
-        if value is default or (value is None and not none_counts):
-            return default
-        return check(value, f"{type(instance).__name__}.{field.name}")
-
-    # A converter that sees the instance names the class in its message, which a bare converter could not.
-    converter = attrs.Converter(convert, takes_self=True, takes_field=True)
-    return attrs.field(default=default, converter=converter, repr=_hidden if secret else shown, kw_only=kw_only)
+    return attrs.field(
+        default=default, metadata={_CHECK: check}, repr=_hidden if secret else shown, kw_only=kw_only
+    )
 
 
 def required(check: TypeCheck, *, secret: bool = False) -> Any:
-    """A mandatory attrs field; `None` goes to the check like anything else."""
+    """A mandatory attrs field of a `Checked` class; `None` goes to the check like anything else."""
+    return attrs.field(metadata={_CHECK: check}, repr=_hidden if secret else shown)
 
-    def convert(value: Any, instance: Any, field: attrs.Attribute[Any]) -> Any:
-        return check(value, f"{type(instance).__name__}.{field.name}")
 
-    converter = attrs.Converter(convert, takes_self=True, takes_field=True)
-    return attrs.field(converter=converter, repr=_hidden if secret else shown)
+class Checked:
+    """Base of the frozen attrs classes whose fields are made by `checked` and `required`."""
+
+    __slots__ = ()
+
+    def __attrs_post_init__(self) -> None:
+        # One loop that looks closer only at what was given: of some forty options a request has two or three.
+        cls: Any = type(self)
+        checks, mandatory = _checks_of(cls)
+        for name, value in given(self):
+            if name in checks:
+                check, where = checks[name]
+                object.__setattr__(self, name, check(value, where))
+        for name, default in mandatory:
+            if getattr(self, name) is None:
+                check, where = checks[name]
+                object.__setattr__(self, name, default if default is not attrs.NOTHING else check(None, where))
+
+
+def given(instance: Checked) -> list[tuple[str, Any]]:
+    """The fields of a `Checked` object that hold something, by name; `None` and `UNSET` are nothing."""
+    fields = getattr(instance, "__dict__", None)
+    if fields is None:
+        cls: Any = type(instance)
+        fields = {name: getattr(instance, name) for name in _checks_of(cls)[0]}
+    return [(name, value) for name, value in fields.items() if value is not None and value is not UNSET]
+
+
+@cache
+def _checks_of(cls: Any) -> tuple[dict[str, tuple[TypeCheck, str]], tuple[tuple[str, Any], ...]]:
+    """The checks of a class by field, and the fields in which `None` must not stay, with their defaults."""
+    fields = [field for field in attrs.fields(cls) if _CHECK in field.metadata]
+    checks = {field.name: (field.metadata[_CHECK], f"{cls.__name__}.{field.name}") for field in fields}
+    return checks, tuple((field.name, field.default) for field in fields if field.default not in (None, UNSET))
 
 
 def _hidden(value: object) -> str:

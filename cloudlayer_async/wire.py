@@ -26,6 +26,7 @@ from .models import MODELS, Account, ApiStatus, Asset, Job, JobStatus
 from .options import BasicAuth, Cookie, HeaderFooter, Margin, Preview, UserStorage, Viewport, WaitForSelector, wire_name
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, FileSource, HtmlSource
+from .validation import UNSET, given
 
 try:  # the `speed` extra
     import orjson
@@ -37,7 +38,8 @@ _T = TypeVar("_T")
 _PARTS: Final = (Margin, Viewport, Cookie, BasicAuth, HeaderFooter, WaitForSelector, Preview, UserStorage)
 _INPUTS: Final = ("html", "template", "file", "batch", "urls", "extra")
 """Fields that do not go out as plain options: `encode_request` and the upload place them."""
-_PASSED_AS_IS: Final = ("data", "style", "image_style")
+_PASSED_AS_IS: Final = ("style", "image_style")
+_PLAIN: Final = frozenset({str, int, float, bool, dict})
 
 
 class WireFault(ValueError):
@@ -114,7 +116,7 @@ def read_bool(value: Any) -> bool:
 def read_timestamp(value: Any) -> datetime:
     """Epoch seconds or milliseconds, ISO 8601, or a seconds/nanoseconds object (row 2); always UTC."""
     try:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             seconds = read_float(value.get("_seconds", value.get("seconds")))
             nanoseconds = read_float(value.get("_nanoseconds", value.get("nanoseconds")) or 0)
             return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
@@ -206,25 +208,43 @@ def _model_fields(cls: Any) -> tuple[_ModelField, ...]:
     return tuple(fields)
 
 
+_UNKNOWN: Final[tuple[_ModelField | None, int]] = (None, 0)
+
+
+@cache
+def _fields_by_key(cls: Any) -> Mapping[str, tuple[_ModelField | None, int]]:
+    """Each wire key of a model: its field, and how good a name it is for it (0 the best)."""
+    return {key: (field, rank) for field in _model_fields(cls) for rank, key in enumerate(field.keys)}
+
+
 def _read_model(data: Any, cls: Any) -> Any:
     """One tolerant reading for all models: unreadable values and unknown keys end in `extra`."""
     if not isinstance(data, Mapping):
         raise WireFault(f"expected an object, found {shown(data)}")
-    rest = dict(data)
+    rest: dict[str, Any] = {}
     known: dict[str, Any] = {}
-    for field in _model_fields(cls):
-        for key in field.keys:
-            value = data.get(key)
-            if value is None:
-                if key in rest:
-                    del rest[key]
-                continue
-            try:
-                known[field.name] = field.read(value)
-            except ValueError:
-                continue
-            del rest[key]
-            break
+    ranks: dict[str, int] = {}
+    fields = _fields_by_key(cls)
+    for key, value in data.items():
+        field, rank = fields.get(key, _UNKNOWN)
+        if field is None:
+            rest[key] = value
+            continue
+        if value is None:
+            continue
+        if ranks.get(field.name, len(fields)) < rank:
+            rest[key] = value  # an alias, and the better name of the field was there
+            continue
+        try:
+            read = field.read(value)
+        except ValueError:
+            rest[key] = value
+            continue
+        if field.name in ranks:
+            better = field.keys[ranks[field.name]]
+            rest[better] = data[better]
+        known[field.name] = read
+        ranks[field.name] = rank
     if cls is Job:
         known["status"], known["raw_status"] = _read_status(rest)
     elif cls is ApiStatus:
@@ -312,18 +332,37 @@ def _is_ours(cls: Any) -> bool:
     return isinstance(cls, type) and (cls in _PARTS or issubclass(cls, BaseOptions))
 
 
-def _option_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
-    """Wire names, defaults left out; sources and `extra` are placed by `encode_request`."""
+def _part_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
+    """Wire names, defaults left out."""
     overrides = {}
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls)):
         always = cls is Preview and field.name in ("type", "quality")  # sources disagree on their defaults: row 23
         overrides[field.name] = override(
             rename=wire_name(field.name),
-            omit=issubclass(cls, BaseOptions) and field.name in _INPUTS,
             omit_if_default=not always,
             unstruct_hook=_as_is if field.name in _PASSED_AS_IS else None,
         )
     return make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
+
+
+@cache
+def _option_names(cls: Any) -> Mapping[str, str]:
+    return {field.name: wire_name(field.name) for field in attrs.fields(cls) if field.name not in _INPUTS}
+
+
+def _write_options(request: BaseOptions) -> dict[str, Any]:
+    """The options that were given, by wire name; sources and `extra` are placed by `encode_request`."""
+    cls: Any = type(request)
+    names = _option_names(cls)
+    written = {
+        # Template data and plain values are the wire's already; parts are converted.
+        names[name]: value if type(value) in _PLAIN else converter.unstructure(value)
+        for name, value in given(request)
+        if name in names
+    }
+    if getattr(request, "emulate_media_type", UNSET) is None:
+        written["emulateMediaType"] = None  # the one option in which null has a meaning (contract section 4)
+    return written
 
 
 def _as_is(value: Any) -> Any:
@@ -340,7 +379,7 @@ def _make_converter() -> cattrs.Converter:
     made = cattrs.Converter(detailed_validation=False)
     made.register_structure_hook_func(lambda cls: cls in MODELS, _read_model)
     made.register_structure_hook_func(_is_ours, _read_exactly)
-    made.register_unstructure_hook_factory(_is_ours, _option_writer)
+    made.register_unstructure_hook_factory(lambda cls: cls in _PARTS, _part_writer)
     # A flat class of ours, a nested object of theirs.
     made.register_unstructure_hook(WaitForSelector, _write_selector)
     for model in MODELS:
@@ -368,7 +407,7 @@ def encode_request(request: BaseOptions, source: bytes | None = None) -> dict[st
     urls = getattr(request, "urls", None) or getattr(request, "batch", None)
     if urls:
         body["batch"] = {"urls": list(urls)}  # rows 13 and 14
-    body.update(converter.unstructure(request, type(request)))
+    body.update(_write_options(request))
     if hasattr(request, "template_id"):
         body.setdefault("data", {})
     body.update(request.extra or {})
@@ -403,6 +442,9 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def parse_json(body: bytes | str) -> Any:
     """JSON data.
 
@@ -411,7 +453,7 @@ def parse_json(body: bytes | str) -> Any:
     """
     # Always the standard library: orjson turns integers beyond 64 bits into floats, and an id may be one.
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return _DECODER.decode(body if isinstance(body, str) else body.decode(json.detect_encoding(body)))
     except RecursionError:
         raise WireFault("JSON nested too deep") from None
     except ValueError as error:
@@ -434,13 +476,13 @@ def to_dict(obj: Any) -> dict[str, Any]:
     if isinstance(obj, BaseOptions):
         kind = next((kind for kind, cls in REQUEST_TYPES.items() if type(obj) is cls), None)
         if kind is not None:
-            return {"kind": kind, **_given(obj)}
+            return {"kind": kind, **_written_down(obj)}
     if type(obj) in MODELS:
         return cast("dict[str, Any]", converter.unstructure(obj))
     raise ValidationError(f"to_dict takes a request or a model, not a {type(obj).__name__}", field="obj")
 
 
-def _given(part: Any) -> dict[str, Any]:
+def _written_down(part: Any) -> dict[str, Any]:
     return {
         field.name: _plain(value, field.name)
         for field in attrs.fields(type(part))
@@ -450,7 +492,7 @@ def _given(part: Any) -> dict[str, Any]:
 
 def _plain(value: Any, name: str) -> Any:
     if attrs.has(type(value)):
-        return _given(value)
+        return _written_down(value)
     if isinstance(value, tuple):
         return [_plain(item, name) for item in value]
     if isinstance(value, Path):
