@@ -67,7 +67,9 @@ async def submissions(base_url: str) -> None:
     base = statistics.median(pair[0] for pair in pairs)
     mine = statistics.median(pair[1] for pair in pairs)
     ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
-    print(f"submit, {CONCURRENCY} at once   raw aiohttp {base * 1e6:6.0f} us CPU   ours {mine * 1e6:6.0f} us   ratio {ratio:.2f}")
+    print(
+        f"submit, {CONCURRENCY} at once   raw aiohttp {base * 1e6:6.0f} us CPU   ours {mine * 1e6:6.0f} us   ratio {ratio:.2f}"
+    )
 
 
 DOWNLOAD = """

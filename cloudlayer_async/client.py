@@ -209,7 +209,9 @@ class AsyncCloudlayer:
         """
         fixed = {"session", "max_connections", "proxy", "ssl", "trace_configs"} & set(changes)
         if fixed:
-            raise ConfigError(f"{', '.join(sorted(fixed))} cannot change: siblings share one session; make a new client")
+            raise ConfigError(
+                f"{', '.join(sorted(fixed))} cannot change: siblings share one session; make a new client"
+            )
         given: dict[str, Any] = dict(changes)
         if "api_key" in given:
             given["key"] = given.pop("api_key")
@@ -240,7 +242,9 @@ class AsyncCloudlayer:
         return f"<{type(self).__name__} {self.base_url} {self.api_version}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds connections and a key, and is not pickled: make one where it is used")
+        raise TypeError(
+            f"{type(self).__name__} holds connections and a key, and is not pickled: make one where it is used"
+        )
 
     # --- conversions ------------------------------------------------------------------------------------------------
 
@@ -514,9 +518,7 @@ class AsyncCloudlayer:
         """
         return await self.attach(job_or_id).wait(timeout, on_update)
 
-    async def watch_job(
-        self, job_or_id: Job | str, timeout: float | timedelta | None = None
-    ) -> AsyncGenerator[Job]:
+    async def watch_job(self, job_or_id: Job | str, timeout: float | timedelta | None = None) -> AsyncGenerator[Job]:
         """Gives a job as it is now, then again at each change of its status, the last time when it has ended, well or badly.
 
         Args:

@@ -217,9 +217,7 @@ class AsyncConversion:
         sink = MemorySink()
         head = await self._fetch(sink, timeout)
         assert self._job is not None
-        return Document(
-            content=sink.content(), filename=head.filename, content_type=head.content_type, job=self._job
-        )
+        return Document(content=sink.content(), filename=head.filename, content_type=head.content_type, job=self._job)
 
     @asynccontextmanager
     async def stream(self, timeout: float | timedelta | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -270,9 +268,7 @@ class AsyncConversion:
         saved, _ = await self._save(path, timeout)
         return saved
 
-    async def _save(
-        self, path: str | os.PathLike[str], timeout: float | timedelta | None
-    ) -> tuple[Path, Head]:
+    async def _save(self, path: str | os.PathLike[str], timeout: float | timedelta | None) -> tuple[Path, Head]:
         async with FileSink(check_target(path)) as sink:
             head = await self._fetch(sink, timeout)
             try:

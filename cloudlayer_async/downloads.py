@@ -207,9 +207,7 @@ class Downloads:
             response.close()
             await opening.__aexit__(None, None, None)
 
-    async def _pour(
-        self, response: aiohttp.ClientResponse, head: Head, sink: Sink, asset: AssetAddress
-    ) -> str | None:
+    async def _pour(self, response: aiohttp.ClientResponse, head: Head, sink: Sink, asset: AssetAddress) -> str | None:
         """Reads a body into the sink; the reason in words when it broke off."""
         try:
             await sink.begin(head)

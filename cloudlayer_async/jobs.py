@@ -41,7 +41,8 @@ def seconds_to_wait(timeout: float | timedelta | None, default: float) -> float:
         timeout = timeout.total_seconds()
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout) or timeout < 0:
         raise ValidationError(
-            f"timeout must be a number of seconds from 0, math.inf or a timedelta, not {shown(timeout)}", field="timeout"
+            f"timeout must be a number of seconds from 0, math.inf or a timedelta, not {shown(timeout)}",
+            field="timeout",
         )
     return timeout
 

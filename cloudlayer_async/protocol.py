@@ -155,9 +155,7 @@ def check_combination(request: BaseOptions, *, version: ApiVersion, local: bool)
             f"{cls}.storage can be your own bucket only in an asynchronous call: pass async_=True", field="storage"
         )
     if request.generate_preview and not _stores(request, version):
-        raise ValidationError(
-            f"{cls}.generate_preview needs storage: pass storage=True", field="generate_preview"
-        )
+        raise ValidationError(f"{cls}.generate_preview needs storage: pass storage=True", field="generate_preview")
     if request.webhook is not None:
         if not _stores(request, version) or not asynchronous:
             raise ValidationError(
@@ -364,7 +362,11 @@ def read_model(reply: Reply, cls: type[_T]) -> _T:
     Raises:
         WireFault: It is not readable as one.
     """
-    data = read_data(reply)
+    return as_model(read_data(reply), cls)
+
+
+def as_model(data: Any, cls: type[_T]) -> _T:
+    """One model out of a reply's data; see `read_model`."""
     if data is None:
         raise WireFault("the body is empty")
     return converter.structure(data, cls)

@@ -39,7 +39,9 @@ class Secret:
         return hash((Secret, self._value))
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not pickled: give the key again on the other side, or read it from the environment")
+        raise TypeError(
+            "a secret is not pickled: give the key again on the other side, or read it from the environment"
+        )
 
 
 def shown(value: object) -> str:

@@ -12,11 +12,12 @@ from .downloads import in_thread
 from .errors import ValidationError
 from .jobs import Jobs
 from .models import Job
-from .protocol import MAX_JSON_BYTES, HttpCall, Reply, conversion_call, is_json, is_product, read_model
+from .protocol import MAX_JSON_BYTES, HttpCall, Reply, as_model, conversion_call, is_json, is_product, read_data
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, with_defaults
 from .transport import Transport, logger
 from .validation import field_of
+from .verdict import error_message, refusal_of
 from .wire import WireFault, inline_source
 
 _JOB_TYPES: Final = {"merge_pdfs": "merge-pdf"}
@@ -54,15 +55,16 @@ async def submit_request(
     logger.info("%s done: %s came with the reply", kind, info.worker_job_id or "the product")
     held = HeldProduct(reply, fallback=request.filename or request.name)
     job = job_of_product(held, info, name=request.name, job_type=job_type)
-    return AsyncConversion(
-        transport=transport, jobs=jobs, version=config.api_version, job=job, info=info, held=held
-    )
+    return AsyncConversion(transport=transport, jobs=jobs, version=config.api_version, job=job, info=info, held=held)
 
 
 def _read(call: HttpCall, reply: Reply) -> Job | Reply:
     """A job, or the reply that holds the product (contract section 3: by Content-Type, never by version)."""
     if is_json(reply.headers):
-        return read_model(reply, Job)
+        data = read_data(reply)
+        if isinstance(data, dict) and data.get("allowed") is False:
+            raise refusal_of(call, reply, error_message(reply.body.decode("utf-8", "replace")))
+        return as_model(data, Job)
     if is_product(call, reply):
         return reply
     content_type = reply.headers.get("content-type", "no content type")
@@ -84,5 +86,7 @@ def _file_bytes(path: Path, where: str) -> bytes:
         with path.open("rb") as file:
             data: Any = file.read(MAX_JSON_BYTES + 1)
     except OSError as error:
-        raise ValidationError(f"{where}: {str(path)!r} cannot be read: {error.strerror}", field=field_of(where)) from None
+        raise ValidationError(
+            f"{where}: {str(path)!r} cannot be read: {error.strerror}", field=field_of(where)
+        ) from None
     return bytes(data)

@@ -39,6 +39,7 @@ from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, res
 from .redaction import Secret, redacted
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .upload import Departure, Upload
+from .validation import is_loopback
 from .verdict import error_of, fault_of, unexpected
 from .wire import WireFault
 
@@ -175,6 +176,8 @@ class SharedSession:
 
 def _environment_proxy(origin: URL) -> str | None:
     """The proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (also in lower case) name for an origin."""
+    if is_loopback(origin.host or ""):
+        return None  # an emulator; and plain http to a proxy would show it the key
     proxies = getproxies()
     proxy = proxies.get(origin.scheme) or proxies.get("all")
     return None if proxy is None or proxy_bypass(f"{origin.host}:{origin.port}") else proxy
@@ -471,9 +474,7 @@ class Transport:
             info = response_info(status, headers)
             known = self.shared.limits or Limits()
             seen = {
-                field.name: value
-                for field in attrs.fields(Limits)
-                if (value := getattr(info, field.name)) is not None
+                field.name: value for field in attrs.fields(Limits) if (value := getattr(info, field.name)) is not None
             }
             self.shared.limits = attrs.evolve(known, **seen)
 
@@ -502,7 +503,8 @@ class Transport:
         self.shared.enter()
         async with self.shared.download_gate:
             session = await self.shared.open()
-            address = URL(url, encoded="%" in url)
+            # A signed address must arrive as it was given; only one that cannot travel so is encoded.
+            address = URL(url, encoded=url.isascii() and " " not in url)
             async with session.get(
                 address,
                 # Identity, so that the length promised is the length to be counted.

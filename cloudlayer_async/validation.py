@@ -25,7 +25,6 @@ TypeCheck = Callable[[Any, str], Any]
 """Takes a value and the name to complain about (``HtmlToPdf.timeout``); returns the value to keep."""
 
 
-
 class Unset(enum.Enum):
     """The type of `UNSET`."""
 
@@ -59,9 +58,7 @@ def checked(check: TypeCheck, *, default: Any = None, secret: bool = False, kw_o
 
     Where the default is `UNSET`, `None` is a value like any other and goes to the check.
     """
-    return attrs.field(
-        default=default, metadata={_CHECK: check}, repr=_hidden if secret else shown, kw_only=kw_only
-    )
+    return attrs.field(default=default, metadata={_CHECK: check}, repr=_hidden if secret else shown, kw_only=kw_only)
 
 
 def required(check: TypeCheck, *, secret: bool = False) -> Any:

@@ -77,7 +77,12 @@ def error_of(
             history=history,
             maybe_billed=submits,
         )
-    if status >= 500 and status != 500 and call.kind is not CallKind.READ and not (status == 503 and retry_after is not None):
+    if (
+        status >= 500
+        and status != 500
+        and call.kind is not CallKind.READ
+        and not (status == 503 and retry_after is not None)
+    ):
         return AmbiguousSubmissionError(
             f"HTTP {status}: {message}; it is not known whether the request was accepted{note}",
             status=status,
