@@ -288,7 +288,7 @@ class AsyncConversion:
         return self._held.head
 
     async def _address(self, timeout: float | timedelta | None) -> AssetAddress:
-        job = await self.wait(timeout)
+        job = self._job if self._job is not None and self._job.is_success else await self.wait(timeout)
         url = job.asset_url or await self._fresh_url()
         if not url:
             raise DownloadError(
@@ -342,6 +342,11 @@ async def save_document(
     saved, head = await conversion._save(path, timeout)
     assert conversion.job is not None  # it was saved
     return Document(filename=head.filename, content_type=head.content_type, job=conversion.job, path=saved)
+
+
+async def fetch_product(conversion: AsyncConversion, sink: Sink) -> Head:
+    """Puts a conversion's product into a sink, once its job has ended."""
+    return await conversion._fetch(sink, None)
 
 
 def with_job_id(error: BaseException, conversion: AsyncConversion) -> None:

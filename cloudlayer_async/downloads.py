@@ -85,10 +85,15 @@ class FileSink:
 
     Leaving the block without `finish` removes what was written. Disk work happens in threads, which a cancellation waits
     for, so that nothing is left behind.
+
+    Args:
+        target: Where it goes.
+        claim: Told each place, and the file's size, just before the file is put there; called in a thread.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, claim: Callable[[Path, int], object] | None = None) -> None:
         self._target = target
+        self._claim = claim
         self._file: PartialFile | None = None
         self._entered = False
         self._buffer: list[bytes] = []
@@ -133,7 +138,7 @@ class FileSink:
     def _commit(self) -> Path:
         self._flush()
         assert self._file is not None
-        return self._file.commit()
+        return self._file.commit(self._claim)
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -245,8 +246,11 @@ class PartialFile:
         os.ftruncate(self._descriptor, 0)
         self._size = 0
 
-    def commit(self) -> Path:
+    def commit(self, claim: Callable[[Path, int], object] | None = None) -> Path:
         """Wait until the bytes are on the disk, and put the file into its place in one step; nothing can be added then.
+
+        Args:
+            claim: Told each place, and the file's size, just before the file is put there.
 
         Returns:
             Where it is: the exact path, or the path in the folder, with " (2)" and so on in its name when that was taken.
@@ -254,10 +258,14 @@ class PartialFile:
         os.fsync(self._descriptor)
         self._close()
         if not self._target.is_folder:
+            if claim is not None:
+                claim(self._target.path, self._size)
             os.replace(self._part, self._target.path)
             return self._target.path
         while True:
             path = free_path(self._folder, self._name)
+            if claim is not None:
+                claim(path, self._size)
             try:
                 _move_to_free(self._part, path)
             except FileExistsError:

@@ -7,9 +7,9 @@ it knows how a job is read: all of them are arguments. Seconds everywhere, on a 
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
-from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -205,9 +205,12 @@ class Pace:
         self._held_until = -math.inf
         self._free_at = -math.inf
         """When the first in the queue may go."""
-        self._queue: list[int] = []
-        """The tickets of those who wait for their turn, in rising order."""
-        self._tickets = itertools.count()
+        self._queue: dict[_Queued, None] = {}
+        """Those who wait for their turn, in the order in which they came."""
+        self._timekeeper: _Queued | None = None
+        """The one of them who sleeps until the next turn is due, for all."""
+        self._soonest_deadline = math.inf
+        """No deadline in the queue is earlier."""
 
     def hold(self, seconds: float) -> None:
         """Nobody calls the service for so many seconds from now. Makes a hold longer, never shorter."""
@@ -244,27 +247,80 @@ class Pace:
         Returns:
             True when the poll may be made; False at the deadline, or at once when a hold ends after it.
         """
-        ticket = next(self._tickets)
-        self._queue.append(ticket)
+        if not self._queue and self._until_next() <= 0:
+            self._free_at = self._next_at() + self._interval
+            return True
+        if self._clock() >= deadline or self._held_until > deadline:
+            return False
+        me = _Queued(deadline=deadline)
+        self._queue[me] = None
+        self._soonest_deadline = min(self._soonest_deadline, deadline)
         try:
-            while True:
-                now = self._clock()
-                free_at = max(self._free_at, now - self._saved_most)
-                ahead = bisect_left(self._queue, ticket)
-                wait = max(self._held_until, free_at + ahead * self._interval) - now
-                if wait <= 0:
-                    self._free_at = free_at + self._interval
-                    return True
-                if now >= deadline or self._held_until > deadline:
-                    return False
-                # Refunds and waiters who leave bring the turn nearer, so a long wait is looked at again half-way.
-                await self._sleep(min(wait / 2 if wait > 2 * self._interval else wait, deadline - now))
+            while me.answer is None:
+                if self._timekeeper is None:
+                    await self._keep_time(me)
+                else:
+                    me.news = asyncio.get_running_loop().create_future()
+                    await me.news
+            return me.answer
         finally:
-            del self._queue[bisect_left(self._queue, ticket)]
+            self._queue.pop(me, None)
+            if self._timekeeper is None and self._queue:
+                next(iter(self._queue)).tell()
 
     def refund(self) -> None:
         """Give a turn back: its poll found the job ended, so it was not one that finds nothing."""
         self._free_at -= self._interval
+        # At once, to one who is awake: with a timer for each, turns that come back would lie unused until it rings.
+        if self._until_next() <= 0:
+            for queued in self._queue:
+                if queued is not self._timekeeper:
+                    self._give(queued)
+                    break
+
+    def _next_at(self) -> float:
+        """When the next turn is free, unused ones counted."""
+        return max(self._free_at, self._clock() - self._saved_most)
+
+    def _until_next(self) -> float:
+        return max(self._held_until, self._next_at()) - self._clock()
+
+    async def _keep_time(self, me: _Queued) -> None:
+        """Sleep until something is due, and hand out what is."""
+        self._timekeeper = me
+        try:
+            await self._sleep(max(0.0, min(self._until_next(), self._soonest_deadline - self._clock())))
+        finally:
+            self._timekeeper = None
+        while self._queue and self._until_next() <= 0:
+            self._give(next(iter(self._queue)))
+        now = self._clock()
+        if now >= self._soonest_deadline or self._held_until > self._soonest_deadline:
+            late = [queued for queued in self._queue if now >= queued.deadline or self._held_until > queued.deadline]
+            for queued in late:
+                del self._queue[queued]
+                queued.tell(False)
+            self._soonest_deadline = min((queued.deadline for queued in self._queue), default=math.inf)
+
+    def _give(self, queued: _Queued) -> None:
+        self._free_at = self._next_at() + self._interval
+        del self._queue[queued]
+        queued.tell(True)
+
+
+@attrs.define(eq=False)
+class _Queued:
+    """One who waits for a turn."""
+
+    deadline: float
+    answer: bool | None = None
+    news: asyncio.Future[None] | None = None
+
+    def tell(self, answer: bool | None = None) -> None:
+        """Wakes the waiter: with its answer, or to keep the time."""
+        self.answer = answer
+        if self.news is not None and not self.news.done():
+            self.news.set_result(None)
 
 
 # --- the loop ---------------------------------------------------------------------------------------------------

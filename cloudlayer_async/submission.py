@@ -25,9 +25,9 @@ _JOB_TYPES: Final = {"merge_pdfs": "merge-pdf"}
 
 
 async def submit_request(
-    request: BaseOptions, *, config: ClientConfig, transport: Transport, jobs: Jobs
+    request: BaseOptions, *, config: ClientConfig, transport: Transport, jobs: Jobs, repeat_refused: bool = True
 ) -> AsyncConversion:
-    """Checks a request, sends it once, and gives its handle; see `AsyncCloudlayer.submit`."""
+    """Checks a request, sends it once, and gives its handle; see `AsyncCloudlayer.submit` and `Transport.send`."""
     kind = getattr(type(request), "kind", None)
     if kind is None or REQUEST_TYPES.get(kind) is not type(request):
         raise ValidationError(f"request must be one of the ten request objects, not {shown(request)}", field="request")
@@ -40,7 +40,7 @@ async def submit_request(
         local=config.is_local,
     )
     job_type = _JOB_TYPES.get(kind) or kind.replace("_to_", "-")
-    reply, info = await transport.send(call, lambda reply: _read(call, reply))
+    reply, info = await transport.send(call, lambda reply: _read(call, reply), repeat_refused=repeat_refused)
     if isinstance(reply, Job):
         logger.info("%s accepted: job %s", kind, reply.id)
         return AsyncConversion(

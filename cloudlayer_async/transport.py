@@ -56,6 +56,8 @@ _JSON_LIMIT: Final = 64 * 1024 * 1024
 _ERROR_LIMIT: Final = 64 * 1024
 _SLOWEST_UPLOAD: Final = 32_000
 """Bytes a second that an upload is expected to make at the least; its time limit grows by its size over this."""
+_UNIX_TIMES: Final = 1_000_000_000
+"""Where a rate limit's reset is above this it is a Unix time, else the seconds left: the sources do not agree."""
 _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
 
@@ -97,6 +99,8 @@ class SharedSession:
         self.download_gate = asyncio.Semaphore(max_connections)
         self.pace = Pace(clock=time.monotonic, sleep=asyncio.sleep, random=random.random)
         self.limits: Limits | None = None
+        self.calls_under_way = 0
+        """Calls to the API that were sent and not answered."""
 
     @property
     def closed(self) -> bool:
@@ -227,7 +231,12 @@ class Transport:
     # --- calls ------------------------------------------------------------------------------------------------------
 
     async def send(
-        self, call: HttpCall, read: Callable[[Reply], _T], *, within: float | None = None
+        self,
+        call: HttpCall,
+        read: Callable[[Reply], _T],
+        *,
+        within: float | None = None,
+        repeat_refused: bool = True,
     ) -> tuple[_T, ResponseInfo]:
         """Sends a call, repeated where that is safe, and reads its reply.
 
@@ -235,6 +244,7 @@ class Transport:
             call: The call.
             read: Makes the result out of a successful reply; a `WireFault` from it becomes an `UnexpectedResponseError`.
             within: Seconds after which nobody needs the answer any more; for reads.
+            repeat_refused: False hands a refusal (429, 503 with Retry-After) to the caller at once, who will repeat it.
 
         Raises:
             CloudlayerError: As the design's table of section 4 says.
@@ -279,6 +289,8 @@ class Transport:
             )
             if wait is not None and within is not None and time.monotonic() + wait > began + within:
                 wait = None
+            if fault is Fault.REFUSED and not repeat_refused:
+                wait = None
             self._observe(
                 history,
                 call,
@@ -308,6 +320,7 @@ class Transport:
             url = URL(self._base_url + call.path, encoded=True)
             if call.query:
                 url = url.with_query(call.query)
+            self.shared.calls_under_way += 1
             try:
                 async with session.request(
                     call.method,
@@ -326,6 +339,8 @@ class Transport:
                     reason=_described(error, key),
                     timed_out=isinstance(error, TimeoutError),
                 ), key
+            finally:
+                self.shared.calls_under_way -= 1
 
     def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> aiohttp.ClientTimeout:
         connect, read = self.timeouts.connect, self.timeouts.read + call.render_seconds
@@ -477,6 +492,12 @@ class Transport:
                 field.name: value for field in attrs.fields(Limits) if (value := getattr(info, field.name)) is not None
             }
             self.shared.limits = attrs.evolve(known, **seen)
+            left, reset = info.rate_limit_remaining, info.rate_limit_reset
+            # Calls that are under way may use up what is left, so there is no waiting for the first refusal.
+            if left is not None and reset is not None and left < self.shared.calls_under_way:
+                seconds = reset - time.time() if reset > _UNIX_TIMES else reset
+                if seconds <= self.retry.max_retry_after:
+                    self.shared.pace.hold(seconds)
 
     async def _current_key(self) -> str:
         if isinstance(self._key, Secret):
