@@ -61,7 +61,7 @@ def key_source(value: Any) -> KeySource:
     Raises:
         ConfigError: There is none, or it cannot be one.
     """
-    if callable(value):
+    if isinstance(value, Secret) or callable(value):
         return cast(KeySource, value)
     if value is not None and not isinstance(value, str):
         raise ConfigError(f"api_key must be a str or a function that gives one, not a {type(value).__name__}")
