@@ -130,7 +130,9 @@ def generate(session: nox.Session) -> None:
 @nox.session(venv_backend="virtualenv")
 def lowest(session: nox.Session) -> None:
     """The tests on the oldest dependencies that pyproject.toml allows."""
-    oldest = [line.partition(";")[0].replace(">=", "==").partition(",")[0] for line in PROJECT["project"]["dependencies"]]
+    oldest = [
+        line.partition(";")[0].replace(">=", "==").partition(",")[0] for line in PROJECT["project"]["dependencies"]
+    ]
     session.install("-e", ".[emulator]", *oldest, *group("test"))
     session.run("pytest", *session.posargs)
 

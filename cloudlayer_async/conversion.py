@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 import attrs
 
 from .disposition import disposition_filename
-from .downloads import AssetAddress, Downloads, FileSink, Head, MemorySink, Sink, in_thread, named
+from .downloads import AssetAddress, Downloads, FileSink, Head, MemorySink, Sink, named
 from .errors import CloudlayerError, DownloadError
 from .files import PartialFile, check_target
 from .jobs import Jobs, seconds_to_wait

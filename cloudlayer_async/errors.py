@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .redaction import shown
+from .redaction import in_words, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,7 +234,7 @@ class JobFailedError(CloudlayerError):
     """
 
     def __init__(self, job: Job) -> None:
-        reason = job.error or "the service gave no reason"
+        reason = in_words(job.error or "") or "the service gave no reason"
         super().__init__(f"job {shown(job.id)} failed: {reason}", maybe_billed=True, job_id=job.id or None)
         self.job = job
 

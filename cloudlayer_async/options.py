@@ -23,6 +23,7 @@ from .validation import (
     number,
     required,
     secret_text,
+    shown_addresses,
     text,
     web_address,
 )
@@ -91,8 +92,8 @@ class Cookie(Checked):
     """A cookie set in the browser before the page is loaded. Its value is never shown."""
 
     name: str = required(nonempty)
-    value: str = required(text, secret=True)
-    url: str | None = checked(web_address)
+    value: str = required(secret_text, secret=True)
+    url: str | None = checked(web_address, show=shown_addresses)
     domain: str | None = checked(nonempty)
     path: str | None = checked(nonempty)
     expires: int | None = checked(integer())
@@ -167,7 +168,7 @@ class Preview(Checked):
     """
 
     width: int | None = checked(integer(1))
-    """Pixels. With one of the two sizes given, the other follows."""
+    """Pixels. One of the two sizes is needed; with one given, the other follows."""
     height: int | None = checked(integer(1))
     """Pixels."""
     type: PreviewType = checked(choice("png", "jpg", "webp"), default="webp")
@@ -175,6 +176,14 @@ class Preview(Checked):
     """For lossy types."""
     maintain_aspect_ratio: bool | None = checked(boolean)
     """The service's default is True."""
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.width is None and self.height is None:
+            raise ValidationError(
+                "Preview needs a width, a height or both; generate_preview=True leaves the size to the service",
+                field="width",
+            )
 
 
 @frozen

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, final
 from urllib.parse import urlsplit, urlunsplit
 
 _SHOWN_LENGTH: Final = 60
+_SHOWN_WORDS: Final = 500
+_CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 @final
@@ -52,6 +55,18 @@ def shown(value: object) -> str:
     except Exception as error:  # a foreign object's repr may fail in any way, and must not hide our message
         text = f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
+
+
+def in_words(text: str) -> str:
+    """Words of somebody else's, fit for a message: on one line, without control characters, shortened."""
+    # Some more first, so that a body of megabytes is not gone through.
+    words = _CONTROL.sub(" ", text[: _SHOWN_WORDS * 8]).strip()
+    return words if len(words) <= _SHOWN_WORDS else words[: _SHOWN_WORDS - 1] + "…"
+
+
+def censored(address: str) -> str:
+    """What should have been an address: no query or fragment, and nothing that may be a password."""
+    return re.sub(r"//\S*@", "//***@", re.split(r"[?#]", address, maxsplit=1)[0])
 
 
 def redacted(text: str, *secrets: str) -> str:

@@ -1,4 +1,4 @@
-"""User storage: its calls, and its replies of many shapes, some of them refusals on HTTP 200 (contract section 5.5). Pure."""
+"""User storage: its calls, and its replies of many shapes, some refusals on HTTP 200 (contract section 5.5). Pure."""
 
 from __future__ import annotations
 

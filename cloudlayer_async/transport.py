@@ -372,7 +372,7 @@ class Transport:
                     if succeeded:
                         reason = f"the reply is larger than {limit:,} bytes"
                     break
-                spool = cast(BinaryIO, tempfile.TemporaryFile())
+                spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (the reply owns it)
                 await asyncio.to_thread(spool.write, bytes(pieces))
                 pieces.clear()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

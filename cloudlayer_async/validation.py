@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from .errors import ValidationError
-from .redaction import shown
+from .redaction import censored, shown, without_signature
 
 TypeCheck = Callable[[Any, str], Any]
 """Takes a value and the name to complain about (``HtmlToPdf.timeout``); returns the value to keep."""
@@ -40,6 +40,8 @@ UNSET: Final = Unset.UNSET
 _CHECK: Final = "check"
 _LENGTH: Final = re.compile(r"\d+(\.\d+)?(px|in|cm|mm)", re.ASCII)
 _DEEPEST: Final = 200
+_LONGEST_MS: Final = 2**31 - 1
+"""Timers take no more (some 24 days): a longer one would end at once."""
 
 
 def refuse(where: str, value: object, allowed: str, *, secret: bool = False) -> NoReturn:
@@ -53,17 +55,30 @@ def field_of(where: str) -> str:
     return re.split(r"[.\[]", where.partition(".")[2] or where, maxsplit=1)[0]
 
 
-def checked(check: TypeCheck, *, default: Any = None, secret: bool = False, kw_only: bool | None = None) -> Any:
+def checked(
+    check: TypeCheck,
+    *,
+    default: Any = None,
+    secret: bool = False,
+    show: Callable[[Any], str] = shown,
+    kw_only: bool | None = None,
+) -> Any:
     """An optional attrs field of a `Checked` class; `None` stands for the default.
 
     Where the default is `UNSET`, `None` is a value like any other and goes to the check.
     """
-    return attrs.field(default=default, metadata={_CHECK: check}, repr=_hidden if secret else shown, kw_only=kw_only)
+    return attrs.field(
+        default=default,
+        metadata={_CHECK: check},
+        repr=_hidden if secret else show,
+        hash=None if check not in (json_object, css_properties) else False,  # a mapping has no hash, its owner has
+        kw_only=kw_only,
+    )
 
 
-def required(check: TypeCheck, *, secret: bool = False) -> Any:
+def required(check: TypeCheck, *, secret: bool = False, show: Callable[[Any], str] = shown) -> Any:
     """A mandatory attrs field of a `Checked` class; `None` goes to the check like anything else."""
-    return attrs.field(metadata={_CHECK: check}, repr=_hidden if secret else shown)
+    return attrs.field(metadata={_CHECK: check}, repr=_hidden if secret else show)
 
 
 class Checked:
@@ -80,9 +95,9 @@ class Checked:
                 check, where = checks[name]
                 object.__setattr__(self, name, check(value, where))
         for name, default in mandatory:
-            if getattr(self, name) is None:
+            if (value := getattr(self, name)) is None or value is UNSET:
                 check, where = checks[name]
-                object.__setattr__(self, name, default if default is not attrs.NOTHING else check(None, where))
+                object.__setattr__(self, name, default if default is not attrs.NOTHING else check(value, where))
 
 
 def given(instance: Checked) -> list[tuple[str, Any]]:
@@ -106,6 +121,13 @@ def _hidden(value: object) -> str:
     return "None" if value is None else "'***'"
 
 
+def shown_addresses(value: Any) -> str:
+    """The repr of an address or of several: signatures and passwords in them are secrets."""
+    if isinstance(value, str):
+        return shown(without_signature(value))
+    return shown(tuple(map(without_signature, value)) if isinstance(value, tuple) else value)
+
+
 # --- checks -----------------------------------------------------------------------------------------------------
 
 
@@ -115,10 +137,11 @@ def text(value: Any, where: str) -> str:
         refuse(where, value, "a str")
     if not value.isascii():
         try:
-            value.encode()
+            str.encode(value)
         except UnicodeEncodeError:
             refuse(where, value, "text that UTF-8 can carry (it holds a lone surrogate)")
-    return value
+    # The member of an enum of texts is sent as its value, not under its own `__str__`.
+    return value if type(value) is str else str.__str__(value)
 
 
 def nonempty(value: Any, where: str) -> str:
@@ -132,7 +155,7 @@ def secret_text(value: Any, where: str) -> str:
     """A text that is never shown."""
     if not isinstance(value, str) or not value.isprintable():
         refuse(where, value, "a str of printable characters", secret=True)
-    return value
+    return text(value, where)
 
 
 def boolean(value: Any, where: str) -> bool:
@@ -167,7 +190,7 @@ def number(least: float | None = None, most: float | None = None) -> TypeCheck:
         if (
             isinstance(value, bool)
             or not isinstance(value, (int, float))
-            or not math.isfinite(value)
+            or not _is_finite(value)
             or (least is not None and value < least)
             or (most is not None and value > most)
         ):
@@ -175,6 +198,13 @@ def number(least: float | None = None, most: float | None = None) -> TypeCheck:
         return value
 
     return check
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int beyond all floats
+        return False
 
 
 def _bounds(least: float | None, most: float | None) -> str:
@@ -192,17 +222,17 @@ def choice(*options: str) -> TypeCheck:
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str) or value not in options:
             refuse(where, value, allowed)
-        return str(value)
+        return options[options.index(value)]  # str(value) would be the name of an enum's member
 
     return check
 
 
 def length(value: Any, where: str) -> float | str:
     """A paper length: a number of CSS pixels, or a text with a unit (px, in, cm, mm)."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and _is_finite(value) and value >= 0:
         return value
     if isinstance(value, str) and _LENGTH.fullmatch(value):
-        return value
+        return text(value, where)
     refuse(where, value, 'a number of pixels or a str with a unit such as "2.5cm" (px, in, cm, mm)')
 
 
@@ -221,16 +251,15 @@ def milliseconds(*, least: int = 0, seconds_below: int = 0) -> TypeCheck:
     """
 
     def check(value: Any, where: str) -> int:
-        if isinstance(value, timedelta):
+        if isinstance(value, timedelta):  # says its own unit
             value = -(-value // timedelta(milliseconds=1))
-        elif isinstance(value, float) and 0 < value < seconds_below:
-            pass  # falls through to the message about seconds, which helps more than one about types
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < seconds_below:
+            # Before the check for an int: this message helps more than one about types.
+            refuse(where, value, f"in milliseconds (that looks like seconds: {value} s is {round(value * 1000)})")
         elif isinstance(value, bool) or not isinstance(value, int):
             refuse(where, value, "an int of milliseconds or a timedelta")
-        if 0 < value < seconds_below:
-            refuse(where, value, f"in milliseconds (that looks like seconds: {value} s is {round(value * 1000)})")
-        if value < least:
-            refuse(where, value, f"at least {least} ms")
+        if not least <= value <= _LONGEST_MS:
+            refuse(where, value, f"at least {least} ms" if value < least else f"at most {_LONGEST_MS} ms")
         return int(value)
 
     return check
@@ -254,7 +283,7 @@ def tuple_of(check: TypeCheck, *, least: int = 0, most: int | None = None) -> Ty
 
     def check_all(value: Any, where: str) -> tuple[Any, ...]:
         if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Sequence):
-            refuse(where, value, "a list or tuple")
+            refuse(where, value, "a list or tuple", secret=True)  # most likely one signed address, not in a list
         if len(value) < least or (most is not None and len(value) > most):
             raise ValidationError(f"{where} must hold {count} items, not {len(value)}", field=field_of(where))
         return tuple(check(item, f"{where}[{index}]") for index, item in enumerate(value))
@@ -272,17 +301,20 @@ def web_address(value: Any, where: str) -> str:
     except ValueError:
         usable = False
     if not usable or not value.isprintable() or " " in value:
-        # The address may carry a password or a signature, so only its start is shown.
-        refuse(where, value.partition("?")[0], 'an absolute address such as "https://example.com/page"')
+        refuse(where, censored(value), 'an absolute address such as "https://example.com/page"')
     return text(value, where)
 
 
 def webhook_address(value: Any, where: str) -> str:
     """An https address; http only on loopback, for development."""
-    address = web_address(value, where)
+    try:
+        address = web_address(value, where)
+    except ValidationError:
+        address = ""
     parts = urlsplit(address)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
-        refuse(where, address.partition("?")[0], "an https address (contract section 6.3)")
+        # Its path is often the only proof of the caller, and is not shown.
+        refuse(where, value, 'an https address such as "https://example.com/hook" (contract section 6.3)', secret=True)
     return address
 
 
@@ -307,15 +339,18 @@ def json_object(value: Any, where: str) -> dict[str, Any]:
     """A plain copy of a JSON object: same keys, same order, same values; nothing renamed or dropped."""
     if not isinstance(value, Mapping):
         refuse(where, value, "a mapping")
-    copy: dict[str, Any] = _json_value(value, where, 0)
+    copy: dict[str, Any] = json_value(value, where)
     return copy
 
 
-def _json_value(value: Any, where: str, depth: int) -> Any:
+def json_value(value: Any, where: str, depth: int = 0) -> Any:
+    """A plain copy of JSON data, of which `depth` levels are around it."""
     if depth > _DEEPEST:
-        refuse(where, "...", f"nested at most {_DEEPEST} levels deep")
-    if value is None or isinstance(value, (bool, int)):
+        raise ValidationError(f"{where[:100]}... is nested more than {_DEEPEST} levels deep", field=field_of(where))
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return _json_int(value, where)
     if isinstance(value, str):
         return text(value, where)
     if isinstance(value, float):
@@ -327,7 +362,16 @@ def _json_value(value: Any, where: str, depth: int) -> Any:
             if not isinstance(key, str):
                 refuse(where, key, "a mapping whose keys are str")
             text(key, where)
-        return {key: _json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+        return {key: json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+        return [json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     refuse(where, value, "JSON data: str, int, float, bool, None, list or mapping")
+
+
+def _json_int(value: int, where: str) -> int:
+    if value.bit_length() > 64:
+        try:
+            int.__repr__(value)
+        except ValueError:  # the interpreter's own limit, against attacks by quadratic time
+            refuse(where, value, "an int of fewer digits (see sys.set_int_max_str_digits)")
+    return value
