@@ -65,9 +65,10 @@ from .requests import (
     UrlToPdf,
 )
 from .retry import RetryPolicy, Timeouts
+from .session import SharedSession
 from .storage import add_storage_call, delete_storage_call, read_added, read_deleted, read_storage
 from .submission import submit_request
-from .transport import SharedSession, Transport
+from .transport import Transport
 
 _T = TypeVar("_T")
 

@@ -85,15 +85,19 @@ def checked_base_url(value: object) -> str:
     except ValueError:
         parts, host, port = None, "", None
     said = shown(without_signature(url))
-    if parts is None or parts.scheme not in ("https", "http") or not host or port == 0 or not url.isprintable():
+    if parts is None or parts.scheme not in ("https", "http") or not host or port == 0 or not _is_plain(url):
         raise ConfigError(f'base_url must be an address such as "{DEFAULT_BASE_URL}", not {said}')
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigError(f"base_url must be https, since the key travels with every call: not {said}")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise ConfigError(f"base_url must carry no credentials, query or fragment: {said}")
     if parts.path.rpartition("/")[2] in get_args(ApiVersion):
         raise ConfigError(f'base_url must leave the version out: pass api_version="v1" or "v2"; given {said}')
     return url
+
+
+def _is_plain(url: str) -> bool:
+    return url.isprintable() and not any(character in url for character in " \\")
 
 
 @attrs.frozen(kw_only=True)

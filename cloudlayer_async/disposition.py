@@ -11,6 +11,8 @@ _PARAMETER: Final = re.compile(
     re.ASCII | re.DOTALL,
 )
 _EXTENDED: Final = re.compile(r"(?P<charset>[\w-]+)'[^']*'(?P<value>.*)", re.ASCII | re.DOTALL)
+_CHARSETS: Final = ("utf-8", "iso-8859-1")
+"""Those that RFC 8187 and its forerunner name. Not whatever Python knows: some of its codecs interpret escapes."""
 
 
 def disposition_filename(value: str | None) -> str | None:
@@ -27,7 +29,7 @@ def disposition_filename(value: str | None) -> str | None:
     for match in _PARAMETER.finditer(";" + value):
         name = match["name"].lower()
         quoted = match["quoted"]
-        text = match["plain"].strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        text = match["plain"].strip(' \t"') if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         if name == "filename" and plain is None:
             plain = _from_latin(text)
         elif name == "filename*" and extended is None:
@@ -37,11 +39,11 @@ def disposition_filename(value: str | None) -> str | None:
 
 def _decoded(value: str) -> str | None:
     match = _EXTENDED.fullmatch(value)
-    if match is None:
+    if match is None or match["charset"].lower() not in _CHARSETS:
         return None
     try:
         return unquote_to_bytes(match["value"]).decode(match["charset"])
-    except (LookupError, ValueError):
+    except ValueError:
         return None
 
 

@@ -16,7 +16,8 @@ from .models import Job
 from .polling import Durations, OnUpdate, PollContext, PollSchedule, ReadJob, Wake, job_updates, poll_job
 from .protocol import ApiVersion, Reply, path_segment, read_call, read_model
 from .redaction import shown
-from .transport import SharedSession, Transport, logger
+from .session import SharedSession
+from .transport import Transport, logger
 
 
 @attrs.define(kw_only=True)

@@ -64,7 +64,7 @@ class Job:
     process_time: float | None = None
     """Milliseconds."""
     worker: str | None = None
-    params: Mapping[str, JSON] | None = field(default=None, repr=False)
+    params: Mapping[str, JSON] | None = field(default=None, repr=False, hash=False)
     """The request as the service echoes it."""
     error: str | None = None
     self_url: str | None = field(default=None, repr=_unsigned)
@@ -74,7 +74,7 @@ class Job:
     process_time_cost: float | None = None
     bandwidth_cost: float | None = None
     total_cost: float | None = None
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
     @property
     def is_pending(self) -> bool:
@@ -116,7 +116,7 @@ class Asset:
     url: str | None = field(default=None, repr=_unsigned)
     """Where its bytes are. Pre-authenticated and short-lived."""
     preview_url: str | None = field(default=None, repr=_unsigned)
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -145,7 +145,7 @@ class Account:
     total_jobs: int | None = None
     success_jobs: int | None = None
     error_jobs: int | None = None
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
     """Among others the counters per job type (``"html-pdf": 20``), where the service sends them."""
 
 
@@ -155,7 +155,7 @@ class ApiStatus:
 
     status: str
     """The service's word, trimmed."""
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
     @property
     def ok(self) -> bool:
@@ -172,7 +172,7 @@ class StorageConfig:
     uid: str | None = None
     data: str | None = field(default=None, repr=False)
     """The configuration, encrypted by the service."""
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -195,9 +195,9 @@ class Template:
     timestamp: datetime | None = None
     """UTC."""
     project_id: str | None = None
-    sample_data: Mapping[str, JSON] | None = field(default=None, repr=False)
+    sample_data: Mapping[str, JSON] | None = field(default=None, repr=False, hash=False)
     author_name: str | None = None
-    extra: Mapping[str, JSON] = field(factory=dict, repr=False)
+    extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen(kw_only=True)
@@ -224,7 +224,7 @@ class ResponseInfo:
     rate_limit_remaining: int | None = None
     rate_limit_reset: int | None = None
     """As sent: a Unix time or the seconds left (the sources do not agree)."""
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False, hash=False)
     """All headers, names in lower case; the last one wins where a name repeats."""
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
@@ -21,7 +22,7 @@ from .models import ResponseInfo
 from .options import UserStorage
 from .redaction import shown
 from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx
-from .validation import text
+from .validation import json_value, text
 from .wire import WireFault, converter, encode_request, json_bytes, parse_json, read_float, read_int, uploaded_source
 
 _T = TypeVar("_T")
@@ -267,7 +268,7 @@ def _query(values: Mapping[str, object]) -> dict[str, str]:
             value = "true" if value else "false"
         if not isinstance(value, (str, int, float)):
             raise ValidationError(f"{name} must be a str, number or bool, not {shown(value)}", field=name)
-        query[name] = str(value)
+        query[name] = text(str(value), name)
     return query
 
 
@@ -301,17 +302,13 @@ def free_call(
     if not path.startswith(("/v1/", "/v2/")):
         path = f"/{version}{path}"
     method = method.upper()
-    converts = path[3:].rstrip("/") in _CONVERSION_PATHS
+    # As a lenient server may read it: letters of either case, percent-encoded ones, doubled slashes.
+    converts = re.sub("/+", "/", unquote(path[3:])).rstrip("/").lower() in _CONVERSION_PATHS
     reads = method in ("GET", "HEAD", "OPTIONS")
     if converts and reads:
         raise ValidationError(f"{method} {path} is a conversion that costs credits: call its own method", field="path")
     kind = CallKind.CONVERSION if converts else CallKind.READ if reads else CallKind.WRITE
-    body = None
-    if json is not None:
-        try:
-            body = json_bytes(json)
-        except (TypeError, ValueError) as error:
-            raise ValidationError(f"json cannot be written as JSON: {error}", field="json") from None
+    body = None if json is None else json_bytes(json_value(json, "request.json"))
     render_seconds = _DEFAULT_RENDER_MS / 1000 if converts else 0.0
     return HttpCall(
         method=method, path=path, kind=kind, json=body, query=_query(params or {}), render_seconds=render_seconds
@@ -400,7 +397,8 @@ def read_list(reply: Reply, cls: type[_T]) -> list[_T]:
 
 
 def _holds_list(data: Mapping[str, Any], key: str) -> bool:
-    return key in data and (data[key] is None or isinstance(data[key], list))
+    # A null stands for an empty list only where nothing says that this is one item with an empty field of that name.
+    return isinstance(data.get(key), list) or (key in data and data[key] is None and "id" not in data)
 
 
 _INFO_HEADERS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
@@ -433,6 +431,9 @@ def response_info(status: int, headers: Mapping[str, str]) -> ResponseInfo:
     return ResponseInfo(status=status, headers=headers, **found)
 
 
+_SECONDS: Final = re.compile(r"\d+(\.\d*)?", re.ASCII)
+
+
 def parse_retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait, from either form of Retry-After (RFC 9110 section 10.2.3).
 
@@ -443,12 +444,11 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     value = value.strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)  # infinite beyond 308 digits, which is what such a service asks for
     try:
-        seconds = float(value) if value[:1].isdigit() and value.replace(".", "", 1).isdigit() else None
-        if seconds is None:
-            moment = parsedate_to_datetime(value)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-            seconds = float(max(0, math.ceil((moment - datetime.fromtimestamp(now, UTC)).total_seconds())))
+        moment = parsedate_to_datetime(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return float(max(0, math.ceil((moment - datetime.fromtimestamp(now, UTC)).total_seconds())))
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
-    return seconds if math.isfinite(seconds) else None

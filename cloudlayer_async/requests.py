@@ -6,6 +6,7 @@ are the service's milliseconds. The keyword options of the client's methods are 
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ from .options import (
     WaitUntil,
     wire_name,
 )
-from .redaction import shown
+from .redaction import censored, shown
 from .validation import (
     UNSET,
     Checked,
@@ -50,6 +51,7 @@ from .validation import (
     positive_length,
     refuse,
     required,
+    shown_addresses,
     text,
     tuple_of,
     web_address,
@@ -57,9 +59,11 @@ from .validation import (
 )
 
 _LOAD_EVENTS: Final = choice("load", "domcontentloaded", "networkidle0", "networkidle2")
-_ADDRESS_START: Final = re.compile(r"\s*(https?://|file:|www\.)", re.IGNORECASE)
+_ADDRESS_START: Final = re.compile(r"\s*((?!file:)[a-z][a-z0-9+.-]*://|www\.)", re.IGNORECASE)
 _PAGE_RANGES: Final = re.compile(r"\s*\d+(\s*-\s*\d+)?(\s*,\s*\d+(\s*-\s*\d+)?)*\s*", re.ASCII)
-_FILE_NAME: Final = re.compile(r"[^\n<]+\.(html?|xhtml|njk|nunjucks|j2|txt|md|pdf|docx?)\s*", re.IGNORECASE)
+_FILE_NAME: Final = re.compile(
+    r"[^\n<]+\.(html?|xhtml|njk|nunjucks|j2|txt|md|pdf|docx?)\s*|\s*(file:|~?/|\.\.?/|[a-z]:\\)\S*\s*", re.IGNORECASE
+)
 
 HtmlSource: TypeAlias = str | bytes | Path
 """A `str` or `bytes` is the page itself; a `Path` is read when the request is sent."""
@@ -79,12 +83,6 @@ def _batch_urls(value: Any, where: str) -> Sequence[str]:
     return urls
 
 
-def _media_type(value: Any, where: str) -> str | None:
-    if value not in (None, "screen", "print"):
-        refuse(where, value, '"screen", "print" or None')
-    return value  # type: ignore[no-any-return]
-
-
 def _storage(value: Any, where: str) -> bool | UserStorage:
     if isinstance(value, (bool, UserStorage)):
         return value
@@ -100,7 +98,7 @@ def _preview(value: Any, where: str) -> bool | Preview:
 def _page_ranges(value: Any, where: str) -> str:
     if not isinstance(value, str) or not _PAGE_RANGES.fullmatch(value):
         refuse(where, value, 'page numbers such as "1-5, 8, 11-13"')
-    return value
+    return text(value, where)
 
 
 def _page(value: Any, where: str) -> HtmlSource:
@@ -115,7 +113,7 @@ def _page(value: Any, where: str) -> HtmlSource:
     if "<" not in value:
         product = "pdf" if where.partition(".")[0].endswith("Pdf") else "image"
         if _ADDRESS_START.match(value):
-            refuse(where, value.partition("?")[0], f"the page itself; for an address call url_to_{product}")
+            refuse(where, censored(value), f"the page itself; for an address call url_to_{product}")
         if _FILE_NAME.fullmatch(value):
             refuse(where, value, "the page itself; to read a file pass a Path: Path(...)")
     return text(value, where)
@@ -124,7 +122,7 @@ def _page(value: Any, where: str) -> HtmlSource:
 def _upload(value: Any, where: str) -> FileSource:
     if isinstance(value, str):
         if _ADDRESS_START.match(value):
-            refuse(where, value.partition("?")[0], "a path, bytes or a binary file; this looks like an address")
+            refuse(where, censored(value), "a path, bytes or a binary file; this looks like an address")
         if not value or "\0" in value:
             refuse(where, value, "a path to a file")
         value = Path(value)
@@ -134,11 +132,29 @@ def _upload(value: Any, where: str) -> FileSource:
         if not value:
             refuse(where, value, "bytes that are not empty")
         return value
-    if isinstance(value, io.TextIOBase) or not callable(getattr(value, "read", None)):
+    read = getattr(value, "read", None)
+    # Wrappers of text files (tempfile, codecs) are told by the encoding they have.
+    is_text = isinstance(value, io.TextIOBase) or hasattr(value, "encoding")
+    if is_text or not callable(read) or inspect.iscoroutinefunction(read):
         refuse(where, value, 'a path, bytes or a file opened in binary mode ("rb")')
     if getattr(value, "closed", False):
         refuse(where, value, "an open file")
+    if callable(readable := getattr(value, "readable", None)) and not readable():
+        refuse(where, value, 'a file opened for reading ("rb")')
+    if _is_at_end(value):
+        refuse(where, value, "a file with something left to read (it stands at its end: rewind it with seek(0))")
     return value  # type: ignore[no-any-return]
+
+
+def _is_at_end(file: BinaryIO) -> bool:
+    """Whether nothing is left of a file; False where that cannot be told without reading."""
+    try:
+        start = file.tell()
+        end = file.seek(0, io.SEEK_END)
+        file.seek(start)
+    except (AttributeError, OSError, ValueError):
+        return False
+    return isinstance(end, int) and end <= start
 
 
 def _readable_file(path: Path, where: str) -> Path:
@@ -165,6 +181,9 @@ def _check_combination(request: BaseOptions) -> None:
             f"{cls}.format excludes width and height: give the paper by name or by size", field="format"
         )
     if request.extra:
+        for name in request.extra:
+            if not name.strip() or not name.isprintable():
+                refuse(f"{cls}.extra", name, "a mapping whose keys are printable names")
         known = {wire_name(field.name) for field in attrs.fields(type(request))} | {"batch", "apiVer"}
         clash = sorted(known & set(request.extra))
         if clash:
@@ -264,7 +283,7 @@ class BrowserOptions(BaseOptions):
     """The window the page is laid out in."""
     time_zone: str | None = checked(nonempty)
     """A zone id such as ``"Europe/Rome"``."""
-    emulate_media_type: Literal["screen", "print"] | None | Unset = checked(_media_type, default=UNSET)
+    emulate_media_type: Literal["screen", "print"] | None | Unset = checked(choice("screen", "print"), default=UNSET)
     """The CSS media type. `None` is sent and means no emulation; leave it out for the service's default."""
 
 
@@ -304,9 +323,9 @@ class ImageOptions(BrowserOptions):
 class _UrlInput(UrlOptions):
     """One page, or several that become one PDF."""
 
-    url: str | None = checked(web_address)
+    url: str | None = checked(web_address, show=shown_addresses)
     """The page's absolute address."""
-    batch: Sequence[str] | None = checked(_batch_urls, kw_only=True)
+    batch: Sequence[str] | None = checked(_batch_urls, show=shown_addresses, kw_only=True)
     """1 to 20 addresses instead of `url`: one merged PDF, always asynchronous, billed n + 1 credits."""
 
 
@@ -342,7 +361,7 @@ class _FileInput(Checked):
 class _MergeInput(UrlOptions):
     """The documents to merge."""
 
-    urls: Sequence[str] = required(_batch_urls)
+    urls: Sequence[str] = required(_batch_urls, show=shown_addresses)
     """1 to 20 absolute addresses of PDFs, in order."""
 
 
@@ -477,8 +496,10 @@ def check_defaults(defaults: Mapping[str, Any]) -> None:
     """Checks each default as an option of some kind of request.
 
     Raises:
-        ValidationError: A name that is no option, or a value the option does not take.
+        ValidationError: A name that is no option, a value the option does not take, or two that exclude each other.
     """
+    if defaults.get("format") is not None and any(defaults.get(size) is not None for size in ("width", "height")):
+        raise ValidationError("defaults may carry format, or width and height, but not both", field="format")
     samples: tuple[tuple[type[BaseOptions], Any], ...] = (
         (HtmlToPdf, "<p>"),
         (HtmlToImage, "<p>"),

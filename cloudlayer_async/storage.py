@@ -7,7 +7,7 @@ from typing import Any
 from .errors import StorageNotAllowedError
 from .models import StorageConfig
 from .protocol import ApiVersion, CallKind, HttpCall, Reply, path_segment, read_data, read_list
-from .validation import nonempty, refuse, web_address
+from .validation import nonempty, refuse, secret_text, web_address
 from .verdict import error_message, refusal_of
 from .wire import WireFault, converter, json_bytes
 
@@ -27,13 +27,14 @@ def add_storage_call(
     Raises:
         ValidationError: A value is missing or blank, or the endpoint is no address.
     """
-    if not isinstance(secret_access_key, str) or not secret_access_key.strip():
-        refuse("add_storage.secret_access_key", secret_access_key, "a str that is not blank", secret=True)
+    secret = secret_text(secret_access_key, "add_storage.secret_access_key")
+    if not secret.strip():
+        refuse("add_storage.secret_access_key", secret, "a str that is not blank", secret=True)
     body = {
         "title": nonempty(title, "add_storage.title"),
         "region": nonempty(region, "add_storage.region"),
         "accessKeyId": nonempty(access_key_id, "add_storage.access_key_id"),
-        "secretAccessKey": secret_access_key,
+        "secretAccessKey": secret,
         "bucket": nonempty(bucket, "add_storage.bucket"),
     }
     if endpoint is not None:
@@ -42,7 +43,7 @@ def add_storage_call(
 
 
 def read_added(call: HttpCall, reply: Reply) -> StorageConfig | None:
-    """What was added; None when the service says "success" and no more.
+    """What was added; None when the service says "success", or nothing at all, and no more.
 
     Raises:
         StorageNotAllowedError: The plan does not include it.
@@ -51,6 +52,8 @@ def read_added(call: HttpCall, reply: Reply) -> StorageConfig | None:
     """
     data = read_data(reply)
     _check_refusal(call, reply, data)
+    if data is None:
+        return None
     if isinstance(data, dict) and str(data.get("status", "")).strip().lower() == "success" and not data.get("id"):
         return None
     return converter.structure(data, StorageConfig)

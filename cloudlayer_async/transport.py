@@ -1,7 +1,7 @@
-"""The one place where requests leave: session, key, attempts, time limits, streaming.
+"""The one place where requests leave: key, attempts, time limits, streaming.
 
-`SharedSession` is what a client and its siblings have in common; `Transport` is one client's way of using it. Errors are
-raised outside of `except` blocks on purpose: aiohttp's exceptions hold the request with its key, and must not hang on ours.
+A `Transport` is one client's way of using the session that it shares with its siblings. Errors are raised outside of
+`except` blocks on purpose: aiohttp's exceptions hold the request with its key, and must not hang on ours.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import logging
 import math
 import random
 import re
-import ssl as ssl_module
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache, lru_cache
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import attrs
@@ -34,12 +32,11 @@ from .errors import (
     RequestTimeoutError,
 )
 from .models import Attempt, Limits, ResponseInfo
-from .polling import Pace
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
 from .redaction import Secret, redacted
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
+from .session import SharedSession
 from .upload import Departure, Upload
-from .validation import is_loopback
 from .verdict import error_of, fault_of, unexpected
 from .wire import WireFault
 
@@ -60,131 +57,6 @@ _UNIX_TIMES: Final = 1_000_000_000
 """Where a rate limit's reset is above this it is a Unix time, else the seconds left: the sources do not agree."""
 _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
-
-
-class SharedSession:
-    """One aiohttp session, made when first used inside the running loop, and the gates before it.
-
-    Args:
-        max_connections: Calls to the API at one time. Downloads have a gate of the same size of their own, so that neither
-            keeps the other waiting.
-        session: A session of the caller, used and never closed.
-        proxy: The proxy's address; without one the environment's proxy settings count.
-        ssl: A context with private certificates, or False to check none.
-        trace_configs: aiohttp's own tracing.
-    """
-
-    def __init__(
-        self,
-        *,
-        max_connections: int,
-        session: aiohttp.ClientSession | None = None,
-        proxy: str | None = None,
-        ssl: ssl_module.SSLContext | bool = True,
-        trace_configs: Sequence[aiohttp.TraceConfig] = (),
-    ) -> None:
-        self._max_connections = max_connections
-        self._borrowed = session is not None
-        self._session = session
-        self._proxy = proxy
-        self._ssl = ssl
-        self._trace_configs = list(trace_configs)
-        self._proxies: dict[URL, str | None] = {}
-        """The environment's proxy for each origin that was called."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._stale: aiohttp.ClientSession | None = None
-        """A session left by a loop that ended without closing it."""
-        self.api_gate = asyncio.Semaphore(max_connections)
-        self.download_gate = asyncio.Semaphore(max_connections)
-        self.pace = Pace(clock=time.monotonic, sleep=asyncio.sleep, random=random.random)
-        self.limits: Limits | None = None
-        self.calls_under_way = 0
-        """Calls to the API that were sent and not answered."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._closed
-
-    def enter(self) -> None:
-        """Ties the session to the running loop, or moves it there from a loop that has ended.
-
-        Raises:
-            ConfigError: The client is closed, or another loop that is still running uses it.
-        """
-        if self._closed:
-            raise ConfigError("this client is closed: make a new one, or keep it open with `async with`")
-        loop = asyncio.get_running_loop()
-        if self._loop is loop:
-            return
-        if self._loop is not None:
-            if self._loop.is_running():
-                raise ConfigError("this client is in use on another running event loop: make one client for each loop")
-            if self._borrowed:
-                raise ConfigError("the borrowed session belongs to an event loop that has ended: give a new one")
-            self._stale, self._session = self._session, None
-        self._loop = loop
-        self.api_gate = asyncio.Semaphore(self._max_connections)
-        self.download_gate = asyncio.Semaphore(self._max_connections)
-
-    async def open(self) -> aiohttp.ClientSession:
-        """The session, made now if there is none."""
-        self.enter()
-        await self._drop_stale()
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=self._trace_configs or None,
-            )
-        elif self._session.closed:
-            raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
-        return self._session
-
-    def request_options(self, url: URL) -> dict[str, Any]:
-        """What every request carries besides its own: the proxy, and no surprises from a borrowed session's settings."""
-        options: dict[str, Any] = {"raise_for_status": False}
-        if self._proxy is not None:
-            options["proxy"] = self._proxy
-        elif not self._borrowed:
-            # Instead of aiohttp's trust_env, which asks two threads for every request and also reads passwords in .netrc.
-            place = url.origin()
-            if place not in self._proxies:
-                self._proxies[place] = _environment_proxy(place)
-            if (proxy := self._proxies[place]) is not None:
-                options["proxy"] = proxy
-        return options
-
-    async def _drop_stale(self) -> None:
-        session, self._stale = self._stale, None
-        if session is not None and (connector := session.connector) is not None:
-            # Its own close() would talk to a loop that is gone; the connector's only lets go of sockets.
-            session.detach()
-            await connector.close()
-
-    async def aclose(self) -> None:
-        """Closes the session, unless it is borrowed. Doing so twice is fine."""
-        if self._closed:
-            return
-        self._closed = True
-        session, self._session = self._session, None
-        if self._borrowed:
-            return
-        if session is not None and self._loop is not asyncio.get_running_loop():
-            self._stale, session = session, None
-        await self._drop_stale()
-        if session is not None:
-            await session.close()
-
-
-def _environment_proxy(origin: URL) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (also in lower case) name for an origin."""
-    if is_loopback(origin.host or ""):
-        return None  # an emulator; and plain http to a proxy would show it the key
-    proxies = getproxies()
-    proxy = proxies.get(origin.scheme) or proxies.get("all")
-    return None if proxy is None or proxy_bypass(f"{origin.host}:{origin.port}") else proxy
 
 
 @attrs.frozen(kw_only=True)
@@ -583,10 +455,11 @@ def _described(error: BaseException, key: str = "") -> str:
 
 
 def _without_key(reply: Reply, key: str) -> Reply:
-    """A reply whose body does not repeat the key, for use in an error."""
-    if not key or key.encode() not in reply.body:
+    """A reply that does not repeat the key, for use in an error."""
+    if not key:
         return reply
-    return attrs.evolve(reply, body=reply.body.replace(key.encode(), b"***"))
+    headers = {name: redacted(value, key) for name, value in reply.headers.items()}
+    return attrs.evolve(reply, headers=headers, body=reply.body.replace(key.encode(), b"***"))
 
 
 def _mark_cancelled(cancelled: asyncio.CancelledError, call: HttpCall) -> None:

@@ -167,15 +167,17 @@ class Upload:
             return _FilePart(io.BytesIO(content), len(content), part.content_type)
         try:
             if isinstance(content, Path):
-                return _FilePart(content, content.stat().st_size, part.content_type)
-            start = self._starts[id(content)]
-            if start is None:
+                size = content.stat().st_size
+            elif (start := self._starts[id(content)]) is None:
                 return _FilePart(content, None, part.content_type)
-            end = content.seek(0, os.SEEK_END)
-            content.seek(start)
-            return _FilePart(content, max(0, end - start), part.content_type)
+            else:
+                size = content.seek(0, os.SEEK_END) - start
+                content.seek(start)
         except (OSError, ValueError) as error:
             raise ValidationError(f"{part.name} cannot be read: {error}", field=part.name) from error
+        if size <= 0:  # an earlier submission of the same request has read it to its end, say
+            raise ValidationError(f"{part.name} has nothing left to read: rewind the file", field=part.name)
+        return _FilePart(content, size, part.content_type)
 
 
 class _TextPart(Payload):

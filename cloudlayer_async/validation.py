@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -90,31 +90,39 @@ class Checked:
         # One loop that looks closer only at what was given: of some forty options a request has two or three.
         cls: Any = type(self)
         checks, mandatory = _checks_of(cls)
-        for name, value in given(self):
-            if name in checks:
-                check, where = checks[name]
+        for name, value in _values_of(self).items():
+            if value is None or name not in checks:
+                continue
+            check, where, default = checks[name]
+            if value is not UNSET:
                 object.__setattr__(self, name, check(value, where))
-        for name, default in mandatory:
+            elif default is None:
+                object.__setattr__(self, name, None)  # "not given" has one form in each field
+        for name in mandatory:
             if (value := getattr(self, name)) is None or value is UNSET:
-                check, where = checks[name]
+                check, where, default = checks[name]
                 object.__setattr__(self, name, default if default is not attrs.NOTHING else check(value, where))
 
 
 def given(instance: Checked) -> list[tuple[str, Any]]:
     """The fields of a `Checked` object that hold something, by name; `None` and `UNSET` are nothing."""
+    return [(name, value) for name, value in _values_of(instance).items() if value is not None and value is not UNSET]
+
+
+def _values_of(instance: Checked) -> dict[str, Any]:
     fields = getattr(instance, "__dict__", None)
-    if fields is None:
-        cls: Any = type(instance)
-        fields = {name: getattr(instance, name) for name in _checks_of(cls)[0]}
-    return [(name, value) for name, value in fields.items() if value is not None and value is not UNSET]
+    if fields is not None:
+        return cast("dict[str, Any]", fields)
+    cls: Any = type(instance)
+    return {name: getattr(instance, name) for name in _checks_of(cls)[0]}
 
 
 @cache
-def _checks_of(cls: Any) -> tuple[dict[str, tuple[TypeCheck, str]], tuple[tuple[str, Any], ...]]:
-    """The checks of a class by field, and the fields in which `None` must not stay, with their defaults."""
+def _checks_of(cls: Any) -> tuple[dict[str, tuple[TypeCheck, str, Any]], tuple[str, ...]]:
+    """The checks of a class by field, with places and defaults; and the fields in which `None` must not stay."""
     fields = [field for field in attrs.fields(cls) if _CHECK in field.metadata]
-    checks = {field.name: (field.metadata[_CHECK], f"{cls.__name__}.{field.name}") for field in fields}
-    return checks, tuple((field.name, field.default) for field in fields if field.default not in (None, UNSET))
+    checks = {field.name: (field.metadata[_CHECK], f"{cls.__name__}.{field.name}", field.default) for field in fields}
+    return checks, tuple(field.name for field in fields if field.default not in (None, UNSET))
 
 
 def _hidden(value: object) -> str:
@@ -361,8 +369,7 @@ def json_value(value: Any, where: str, depth: int = 0) -> Any:
         for key in value:
             if not isinstance(key, str):
                 refuse(where, key, "a mapping whose keys are str")
-            text(key, where)
-        return {key: json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+        return {text(key, where): json_value(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [json_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     refuse(where, value, "JSON data: str, int, float, bool, None, list or mapping")

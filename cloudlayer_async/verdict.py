@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from http import HTTPStatus
@@ -22,11 +23,11 @@ from .errors import (
 )
 from .models import Attempt
 from .protocol import CallKind, HttpCall, Reply, response_info
+from .redaction import in_words
 from .retry import Fault
 from .wire import WireFault, parse_json
 
 _SHOWN_BODY: Final = 16 * 1024
-_SHOWN_MESSAGE: Final = 500
 _CLASSES: Final[dict[int, type[ApiError]]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -64,7 +65,7 @@ def error_of(
     """
     status = reply.status
     body = body_text(reply)
-    message = error_message(body) or _phrase(status)
+    message = error_message(reply.body.decode("utf-8", "replace")) or _phrase(status)
     info = response_info(status, reply.headers)
     submits = call.kind is CallKind.CONVERSION
     if status < 400:
@@ -134,6 +135,7 @@ def body_text(reply: Reply) -> str:
     return reply.body[:_SHOWN_BODY].decode("utf-8", "replace")
 
 
+_TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 _TRUNCATED_ID: Final = re.compile(r'"(?:id|jobId)"\s*:\s*"([^"\\\s]{1,200})"')
 
 
@@ -146,17 +148,15 @@ def _salvaged_id(body: bytes) -> str | None:
 def error_message(body: str) -> str:
     """The service's own words in an error body of any shape (contract section 5.7), shortened."""
     try:
-        data: Any = parse_json(body)
+        data: Any = parse_json(body.removeprefix("\ufeff"))
     except WireFault:
-        title = re.search(r"<title[^>]*>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
-        data = title[1] if title else "" if "<" in body[:200] else body
+        title = _TITLE.search(body[:_SHOWN_BODY])
+        data = html.unescape(title[1]) if title else "" if "<" in body[:200] else body
     if isinstance(data, dict):
         data = next((data[key] for key in ("message", "reason", "error") if data.get(key)), "")
     if isinstance(data, list) and all(isinstance(item, str) for item in data):
         data = "; ".join(data)
-    words = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    words = " ".join(words.split())
-    return words if len(words) <= _SHOWN_MESSAGE else words[: _SHOWN_MESSAGE - 1] + "…"
+    return in_words(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
 
 
 def _phrase(status: int) -> str:

@@ -7,6 +7,7 @@ Reading: models come out of whatever the service's generations say (contract sec
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import math
 import re
@@ -65,6 +66,7 @@ _STATUS_WORDS: Final = {
     **dict.fromkeys(("success", "completed", "complete", "succeeded", "done"), JobStatus.SUCCESS),
     **dict.fromkeys(("error", "failed", "failure", "cancelled", "canceled"), JobStatus.ERROR),
 }
+_NO_STATUS: Final = JobStatus("unknown")
 _NUMBER: Final = re.compile(r"-?\d{1,20}(\.\d{1,12})?", re.ASCII)
 
 
@@ -171,8 +173,8 @@ _READERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
 }
 _FIELD_READERS: Final[Mapping[tuple[type, str], Callable[[Any], Any]]] = {
     (Job, "type"): lambda value: read_text(value).replace("/", "-"),
-    (Asset, "ext"): lambda value: read_text(value).removeprefix("."),
-    (Asset, "preview_ext"): lambda value: read_text(value).removeprefix("."),
+    (Asset, "ext"): lambda value: read_text(value).lstrip("."),
+    (Asset, "preview_ext"): lambda value: read_text(value).lstrip("."),
     **{(Account, field.name): _read_limit for field in attrs.fields(Account) if field.name.endswith("_limit")},
 }
 _WIRE_KEYS: Final[Mapping[tuple[type, str], tuple[str, ...]]] = {
@@ -248,14 +250,24 @@ def _read_model(data: Any, cls: Any) -> Any:
     if cls is Job:
         known["status"], known["raw_status"] = _read_status(rest)
     elif cls is ApiStatus:
-        known["status"] = str(rest.pop("status", "")).strip()
-    if cls is Account and isinstance(counts := data.get("jobCounts"), Mapping):
-        for name, key in _JOB_COUNTS.items():
-            if name not in known and isinstance(counts.get(key), int):
-                known[name] = counts[key]
+        known["status"] = rest.pop("status").strip() if isinstance(rest.get("status"), str) else ""
+    elif cls is Account and isinstance(counts := rest.get("jobCounts"), Mapping):
+        known |= _read_job_counts(counts, {*known, *rest})
     if "id" not in known and hasattr(cls, "id"):
         raise WireFault("no usable id" if "id" in data else "no id", "$.id")
     return cls(extra=rest, **known)
+
+
+def _read_job_counts(counts: Mapping[str, Any], present: set[str]) -> dict[str, int]:
+    """The counters that a generation of the service keeps together (row 7), where it sends none of their own."""
+    found = {}
+    for name, key in _JOB_COUNTS.items():
+        if name not in present and wire_name(name) not in present:
+            try:
+                found[name] = read_int(counts.get(key))
+            except ValueError:
+                continue
+    return found
 
 
 def _read_status(rest: dict[str, Any]) -> tuple[JobStatus, str | None]:
@@ -263,7 +275,7 @@ def _read_status(rest: dict[str, Any]) -> tuple[JobStatus, str | None]:
     if not isinstance(raw, str):
         if raw is None:
             rest.pop("status", None)
-        return JobStatus("unknown"), None
+        return _NO_STATUS, None
     del rest["status"]
     return _STATUS_WORDS.get(raw.strip().lower()) or JobStatus(raw), raw
 
@@ -274,16 +286,24 @@ def _write_model(model: Any) -> dict[str, Any]:
     for field in _model_fields(cls):
         value = getattr(model, field.name)
         if value is not None:
-            written[field.keys[0]] = _write_value(value)
-    if (status := getattr(model, "status", None)) is not None:
-        written["status"] = getattr(model, "raw_status", None) or str(status)
-    return {**written, **{key: value for key, value in model.extra.items() if key not in written}}
+            # Under an alias, where what came under the name itself could not be read and is kept in `extra`.
+            key = next((key for key in field.keys if key not in model.extra), field.keys[0])
+            written[key] = _write_value(value)
+    if cls in (Job, ApiStatus) and "status" not in model.extra and (word := _status_word(model)) is not None:
+        written["status"] = word
+    return {**written, **{key: copy.deepcopy(value) for key, value in model.extra.items() if key not in written}}
+
+
+def _status_word(model: Job | ApiStatus) -> str | None:
+    if isinstance(model, ApiStatus):
+        return model.status
+    return None if model.raw_status is None and model.status == _NO_STATUS else model.raw_status or str(model.status)
 
 
 def _write_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return list(value) if isinstance(value, tuple) else value
+    return list(value) if isinstance(value, tuple) else copy.deepcopy(value)
 
 
 # --- the converter --------------------------------------------------------------------------------------------------
@@ -493,8 +513,10 @@ def _written_down(part: Any) -> dict[str, Any]:
 def _plain(value: Any, name: str) -> Any:
     if attrs.has(type(value)):
         return _written_down(value)
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [_plain(item, name) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item, name) for key, item in value.items()}
     if isinstance(value, Path):
         return {"path": str(value)}
     if isinstance(value, bytes):
@@ -513,11 +535,12 @@ def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
     Raises:
         ValidationError: `data` cannot be read as a `cls`.
     """
-    if isinstance(cls, type) and issubclass(cls, BaseOptions) and isinstance(data, Mapping):
-        kind = getattr(cls, "kind", None)
-        if data.get("kind", kind) != kind:
-            raise ValidationError(f"a {cls.__name__} is of kind {kind}, not {shown(data['kind'])}", field="kind")
-        data = {name: _source(value) for name, value in data.items() if name != "kind"}
+    if isinstance(cls, type) and issubclass(cls, BaseOptions):
+        if isinstance(data, Mapping):
+            kind = getattr(cls, "kind", None)
+            if data.get("kind", kind) != kind:
+                raise ValidationError(f"a {cls.__name__} is of kind {kind}, not {shown(data['kind'])}", field="kind")
+            data = {name: _source(value, name) for name, value in data.items() if name != "kind"}
     elif cls not in MODELS:
         raise ValidationError(f"from_dict makes requests and models, not a {shown(cls)}", field="cls")
     try:
@@ -526,13 +549,13 @@ def from_dict(cls: type[_T], data: Mapping[str, Any]) -> _T:
         raise ValidationError(f"not a {cls.__name__}: {fault} at {fault.path}", field=fault.path) from None
 
 
-def _source(value: Any) -> Any:
-    if isinstance(value, Mapping) and len(value) == 1:
+def _source(value: Any, name: str) -> Any:
+    if name in ("html", "template", "file") and isinstance(value, Mapping) and len(value) == 1:
         if isinstance(path := value.get("path"), str):
             return Path(path)
         if isinstance(encoded := value.get("base64"), str):
             try:
                 return base64.b64decode(encoded, validate=True)
             except ValueError:
-                raise ValidationError("base64 text that cannot be decoded", field="base64") from None
+                raise ValidationError(f"{name} is base64 text that cannot be decoded", field=name) from None
     return value
