@@ -89,7 +89,7 @@ def install(session: nox.Session, *extras: str) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests, on each Python there is."""
-    install(session, "emulator", "speed", "s3")
+    install(session, "emulator", "speed", "s3", "progress")
     session.install(*group("test"))
     session.run("pytest", *session.posargs)
 
@@ -97,7 +97,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """The long forms of tests that have one."""
-    install(session, "emulator", "speed", "s3")
+    install(session, "emulator", "speed", "s3", "progress")
     session.install(*group("test"))
     session.run("pytest", "-m", "slow", *session.posargs)
 
@@ -113,7 +113,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright: the package, the typing samples, the README's examples."""
-    session.install("-e", ".[emulator,s3]", *group("typing"))
+    install(session, "emulator", "speed", "s3", "progress")
+    session.install(*group("typing"))
     examples = Path(session.create_tmp()) / "readme"
     shutil.rmtree(examples, ignore_errors=True)
     session.run("python", "tests/readme.py", "write", str(examples))
@@ -152,7 +153,7 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(built, ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(built), silent=True)
     (file,) = built.glob("*.whl")
-    session.install(f"{file}[emulator,speed,s3]", *group("test"))
+    session.install(f"{file}[emulator,speed,s3,progress]", *group("test"))
     copy = Path(session.create_tmp()) / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
