@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+from datetime import timedelta
 from typing import Any, Final
 
 import attrs
@@ -35,6 +36,10 @@ def _seconds(*, zero: bool = False, endless: bool = False) -> Any:
     return check
 
 
+def _plain(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
 def _at_least_one(instance: Any, field: attrs.Attribute[Any], value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"{type(instance).__name__}.{field.name} must be an int of at least 1, not {shown(value)}")
@@ -47,13 +52,13 @@ def _flag(instance: Any, field: attrs.Attribute[Any], value: Any) -> None:
 
 @attrs.frozen
 class Timeouts:
-    """How long the phases of a call may take, in seconds."""
+    """How long the phases of a call may take, in seconds (`float` or `timedelta`)."""
 
-    connect: float = attrs.field(default=10.0, validator=_seconds())
+    connect: float = attrs.field(default=10.0, converter=_plain, validator=_seconds())
     """Until a connection stands."""
-    read: float = attrs.field(default=60.0, validator=_seconds())
+    read: float = attrs.field(default=60.0, converter=_plain, validator=_seconds())
     """Until a reply comes, and between its pieces. A synchronous rendering is given its own `timeout` + `delay` on top."""
-    job: float = attrs.field(default=600.0, validator=_seconds(endless=True))
+    job: float = attrs.field(default=600.0, converter=_plain, validator=_seconds(endless=True))
     """Until a job has ended, where a wait is given no timeout of its own; `math.inf` waits for ever."""
 
 
@@ -66,9 +71,9 @@ class RetryPolicy:
 
     attempts: int = attrs.field(default=4, validator=_at_least_one)
     """Tries of one call, the first included; 1 means never to repeat."""
-    budget: float = attrs.field(default=60.0, validator=_seconds(zero=True, endless=True))
+    budget: float = attrs.field(default=60.0, converter=_plain, validator=_seconds(zero=True, endless=True))
     """Seconds since the first try after which no further one begins."""
-    max_retry_after: float = attrs.field(default=60.0, validator=_seconds(zero=True, endless=True))
+    max_retry_after: float = attrs.field(default=60.0, converter=_plain, validator=_seconds(zero=True, endless=True))
     """The longest `Retry-After` that is waited for, in seconds. Beyond it the call fails at once: a shortened wait would
     only be refused again."""
     resubmit_ambiguous: bool = attrs.field(default=False, validator=_flag)
