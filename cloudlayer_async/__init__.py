@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .batch import AsyncBatch, BatchItem, BatchProgress, BatchReport, Outcome, read_manifest, write_manifest
     from .client import AsyncCloudlayer
     from .conversion import AsyncConversion, Document
     from .errors import (
@@ -84,12 +85,16 @@ __all__ = [
     "ApiStatus",
     "Asset",
     "AssetExpiredError",
+    "AsyncBatch",
     "AsyncCloudlayer",
     "AsyncConversion",
     "Attempt",
     "AuthenticationError",
     "BadRequestError",
     "BasicAuth",
+    "BatchItem",
+    "BatchProgress",
+    "BatchReport",
     "BatchStoppedError",
     "CloudlayerError",
     "ConfigError",
@@ -112,6 +117,7 @@ __all__ = [
     "Margin",
     "MergePdfs",
     "NotFoundError",
+    "Outcome",
     "PdfToDocx",
     "PermissionDeniedError",
     "PollSchedule",
@@ -136,11 +142,22 @@ __all__ = [
     "Viewport",
     "WaitForSelector",
     "from_dict",
+    "read_manifest",
     "to_dict",
+    "write_manifest",
 ]
 
 if not TYPE_CHECKING:  # checkers must see a misspelt name as an error, which a module __getattr__ would hide
     _ROOMS = {
+        "batch": (
+            "AsyncBatch",
+            "BatchItem",
+            "BatchProgress",
+            "BatchReport",
+            "Outcome",
+            "read_manifest",
+            "write_manifest",
+        ),
         "client": ("AsyncCloudlayer",),
         "conversion": ("AsyncConversion", "Document"),
         "models": (

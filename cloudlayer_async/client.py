@@ -9,7 +9,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import aiohttp
 import attrs
@@ -69,6 +69,11 @@ from .session import SharedSession
 from .storage import add_storage_call, delete_storage_call, read_added, read_deleted, read_storage
 from .submission import submit_request
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .batch.pipeline import AsyncBatch, OnProgress, Requests
+    from .batch.report import BatchReport
+    from .batch.saving import SaveTo
 
 _T = TypeVar("_T")
 
@@ -416,7 +421,7 @@ class AsyncCloudlayer:
         return await self.submit(PdfToDocx(file, **options))
 
     async def merge_pdfs(self, urls: Sequence[str], **options: Unpack[MergePdfsOptions]) -> AsyncConversion:
-        """Merges PDFs, by address, into one, in order. Costs n + 1 credits.
+        """Merges PDFs, by address, into one, in order. Costs credits: up to n + 1.
 
         Args:
             urls: 1 to 20 absolute addresses of PDFs.
@@ -441,6 +446,78 @@ class AsyncCloudlayer:
         return AsyncConversion(
             transport=self._transport, jobs=self._jobs, version=self.api_version, job=job, job_id=job_id
         )
+
+    # --- batches ----------------------------------------------------------------------------------------------------
+
+    def batch(
+        self,
+        requests: Requests,
+        *,
+        concurrency: int = 32,
+        save_to: SaveTo | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        max_credits: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> AsyncBatch:
+        """Converts many requests, a bounded number at a time. Costs the credits of each.
+
+        Use it as ``async with cl.batch(...) as batch: async for outcome in batch: ...``. Outcomes come as they are known; a
+        failure is an outcome with an `error`, and sinks nothing. Leaving the block early stops taking requests and leaves what
+        was submitted to go on at the service; `batch.report` names it.
+
+        Args:
+            requests: Request objects of any kinds, or pairs (key, request); any iterable or async iterable, of any length. One is
+                taken whenever there is a place for it.
+            concurrency: How many conversions may be submitted and not yet taken as outcomes. Fewer for a while when the service
+                asks to wait.
+            save_to: A folder, made if need be, or a function from a request to a path. Names are made safe and unique; no file is
+                ever replaced. Without it products are kept in memory until their outcomes are taken.
+            journal: A file (SQLite) that remembers every step. After a crash, run the same code again: nothing accepted is
+                submitted again. An item is known by its key, else by what is in its request.
+            max_credits: The batch stops before it would spend more, earlier runs of its journal included.
+            on_progress: Called with a `BatchProgress` a few times a second, and once at the end.
+
+        Raises:
+            ValidationError: An argument cannot be used; nothing was sent.
+            JournalError: On entering the block: the journal is in use, damaged, or belongs to another account or service.
+            BatchStoppedError: By the iteration, once: going on is pointless (401, `max_credits`, a full disk, a wait beyond
+                `max_retry_after`). Its report says what was submitted.
+        """
+        from .batch.pipeline import AsyncBatch
+        from .batch.stages import Service
+
+        return AsyncBatch(
+            requests,
+            service=Service(config=self._config, transport=self._transport, jobs=self._jobs),
+            concurrency=concurrency,
+            save_to=save_to,
+            journal=journal,
+            max_credits=max_credits,
+            on_progress=on_progress,
+        )
+
+    async def run_batch(
+        self,
+        requests: Requests,
+        *,
+        save_to: SaveTo,
+        concurrency: int = 32,
+        journal: str | os.PathLike[str] | None = None,
+        max_credits: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BatchReport:
+        """Converts many requests into files, and gives the report in the end. Arguments and errors are those of `batch`."""
+        async with self.batch(
+            requests,
+            concurrency=concurrency,
+            save_to=save_to,
+            journal=journal,
+            max_credits=max_credits,
+            on_progress=on_progress,
+        ) as batch:
+            async for _ in batch:
+                pass
+        return batch.report
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 

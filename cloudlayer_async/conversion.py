@@ -355,7 +355,8 @@ def with_job_id(error: BaseException, conversion: AsyncConversion) -> None:
     if isinstance(error, CloudlayerError):
         error.job_id = error.job_id or job_id
         error.maybe_billed = True
-    elif job_id is not None:
+    else:
         error.job_id = job_id  # type: ignore[attr-defined]
         error.maybe_billed = True  # type: ignore[attr-defined]
-        error.add_note(f"job {job_id} goes on at the service: attach({job_id!r}) resumes")
+        if job_id is not None:
+            error.add_note(f"job {job_id} goes on at the service: attach({job_id!r}) resumes")

@@ -17,7 +17,7 @@ import attrs
 
 from .disposition import disposition_filename
 from .errors import AssetExpiredError, DownloadError
-from .files import PartialFile, Target, safe_filename
+from .files import PartialFile, Reserve, Target, safe_filename
 from .protocol import parse_retry_after
 from .redaction import without_signature
 from .retry import Fault, wait_before_repeat
@@ -88,12 +88,12 @@ class FileSink:
 
     Args:
         target: Where it goes.
-        claim: Told each place, and the file's size, just before the file is put there; called in a thread.
+        reserve: Chooses the place in a folder, in a thread.
     """
 
-    def __init__(self, target: Target, *, claim: Callable[[Path, int], object] | None = None) -> None:
+    def __init__(self, target: Target, *, reserve: Reserve | None = None) -> None:
         self._target = target
-        self._claim = claim
+        self._reserve = reserve
         self._file: PartialFile | None = None
         self._entered = False
         self._buffer: list[bytes] = []
@@ -138,22 +138,23 @@ class FileSink:
     def _commit(self) -> Path:
         self._flush()
         assert self._file is not None
-        return self._file.commit(self._claim)
+        return self._file.commit(self._reserve)
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
     """Runs blocking work in a thread. A cancellation is raised only when the work has ended."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    # A future and no task: the end of asyncio.run cancels every task, and would not wait for the thread.
+    done = asyncio.get_running_loop().run_in_executor(None, work)
     cancelled: asyncio.CancelledError | None = None
-    while not task.done():
+    while not done.done():
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({done})
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        task.exception()  # noted, so that asyncio does not complain of an error nobody saw
+        done.exception()  # noted, so that asyncio does not complain of an error nobody saw
         raise cancelled
-    return task.result()
+    return done.result()
 
 
 class Downloads:
@@ -182,8 +183,18 @@ class Downloads:
     async def stream(self, asset: AssetAddress) -> AsyncIterator[AsyncIterator[bytes]]:
         """Opens a product and gives its bytes as they come. Once bytes were given, a break is a `DownloadError`."""
         async with self._opened(_Tries(self._transport, asset)) as response:
-            async with aclosing(self._chunks(response, asset)) as chunks:
+            async with aclosing(self._streamed(response, asset)) as chunks:
                 yield chunks
+
+    async def _streamed(self, response: aiohttp.ClientResponse, asset: AssetAddress) -> AsyncGenerator[bytes]:
+        try:
+            async with aclosing(self._chunks(response)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
+        except _BrokenOff as error:
+            reason = str(error)
+        raise DownloadError(reason, job_id=asset.job_id)
 
     @asynccontextmanager
     async def _opened(self, tries: _Tries) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -216,7 +227,7 @@ class Downloads:
         """Reads a body into the sink; the reason in words when it broke off."""
         try:
             await sink.begin(head)
-            async with aclosing(self._chunks(response, asset)) as chunks:
+            async with aclosing(self._chunks(response)) as chunks:
                 async for chunk in chunks:
                     await sink.add(chunk)
         except _BrokenOff as error:
@@ -225,7 +236,7 @@ class Downloads:
             raise DownloadError(f"the product cannot be written: {error}", job_id=asset.job_id) from error
         return None
 
-    async def _chunks(self, response: aiohttp.ClientResponse, asset: AssetAddress) -> AsyncGenerator[bytes]:
+    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
         received = 0
         reason = None
         try:
@@ -234,14 +245,15 @@ class Downloads:
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = _reason(error)
-        promised = response.headers.get("Content-Length", "")
+        # An encoded body has been decoded, and its length is another one.
+        promised = "" if "Content-Encoding" in response.headers else response.headers.get("Content-Length", "")
         if reason is None and promised.isdigit() and int(promised) != received:
             reason = f"{received:,} of {int(promised):,} bytes came"
         if reason is not None:
-            raise _BrokenOff(f"the download broke off: {reason}", job_id=asset.job_id)
+            raise _BrokenOff(f"the download broke off: {reason}")
 
 
-class _BrokenOff(DownloadError):
+class _BrokenOff(Exception):
     """A body that ended too soon; fetching it again may help."""
 
 

@@ -10,10 +10,10 @@ import re
 import stat
 import unicodedata
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from .errors import ValidationError
 from .redaction import shown
@@ -95,8 +95,8 @@ def _shortened(name: str, most: int) -> str:
     return _trimmed(encoded[: most - len(extension.encode())].decode(errors="ignore")) + extension
 
 
-def free_path(folder: Path, name: str) -> Path:
-    """A path in `folder` at which nothing is: under `name`, or with " (2)", " (3)" and so on before its extension.
+def free_path(folder: Path, name: str, taken: Callable[[Path], bool] | None = None) -> Path:
+    """A path in `folder` that is not taken: under `name`, or with " (2)", " (3)" and so on before its extension.
 
     The first few numbers are tried in turn; beyond, one is found in a few steps even among thousands of files, and it
     need not be the lowest one free. Another process may take the path at any moment: `PartialFile` copes with that.
@@ -106,13 +106,14 @@ def free_path(folder: Path, name: str) -> Path:
     def numbered(number: int) -> Path:
         return folder / (name if number == 1 else f"{stem} ({number}){extension}")
 
-    taken, free = 0, 1
-    while os.path.lexists(numbered(free)):
-        taken, free = free, (free + 1 if free < _TRIED_IN_TURN else free * 2)
-    while free - taken > 1:
-        middle = (taken + free) // 2
-        if os.path.lexists(numbered(middle)):
-            taken = middle
+    taken = taken or os.path.lexists
+    used, free = 0, 1
+    while taken(numbered(free)):
+        used, free = free, (free + 1 if free < _TRIED_IN_TURN else free * 2)
+    while free - used > 1:
+        middle = (used + free) // 2
+        if taken(numbered(middle)):
+            used = middle
         else:
             free = middle
     return numbered(free)
@@ -181,6 +182,10 @@ def _path_text(path: str | os.PathLike[str]) -> str:
 # --- whole files ------------------------------------------------------------------------------------------------
 
 
+Reserve: TypeAlias = Callable[[Path, str, int], AbstractContextManager[Path]]
+"""Keeps a path free for a file while it is put there, given the folder, the wanted name and the file's size."""
+
+
 class PartialFile:
     """A file on its way: written under a temporary name beside its place, and put there whole by `commit`.
 
@@ -246,11 +251,11 @@ class PartialFile:
         os.ftruncate(self._descriptor, 0)
         self._size = 0
 
-    def commit(self, claim: Callable[[Path, int], object] | None = None) -> Path:
+    def commit(self, reserve: Reserve | None = None) -> Path:
         """Wait until the bytes are on the disk, and put the file into its place in one step; nothing can be added then.
 
         Args:
-            claim: Told each place, and the file's size, just before the file is put there.
+            reserve: Chooses the place in a folder, instead of `free_path`.
 
         Returns:
             Where it is: the exact path, or the path in the folder, with " (2)" and so on in its name when that was taken.
@@ -258,19 +263,16 @@ class PartialFile:
         os.fsync(self._descriptor)
         self._close()
         if not self._target.is_folder:
-            if claim is not None:
-                claim(self._target.path, self._size)
             os.replace(self._part, self._target.path)
             return self._target.path
         while True:
-            path = free_path(self._folder, self._name)
-            if claim is not None:
-                claim(path, self._size)
-            try:
-                _move_to_free(self._part, path)
-            except FileExistsError:
-                continue  # somebody was faster
-            return path
+            with reserve(self._folder, self._name, self._size) if reserve else nullcontext() as reserved:
+                path = reserved or free_path(self._folder, self._name)
+                try:
+                    _move_to_free(self._part, path)
+                except FileExistsError:
+                    continue  # somebody was faster
+                return path
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

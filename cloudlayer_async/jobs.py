@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -40,12 +41,12 @@ def seconds_to_wait(timeout: float | timedelta | None, default: float) -> float:
         return default
     if isinstance(timeout, timedelta):
         timeout = timeout.total_seconds()
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or math.isnan(timeout) or timeout < 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
         raise ValidationError(
             f"timeout must be a number of seconds from 0, math.inf or a timedelta, not {shown(timeout)}",
             field="timeout",
         )
-    return timeout
+    return timeout if timeout <= sys.float_info.max else math.inf
 
 
 def _job_of(reply: Reply) -> Job:

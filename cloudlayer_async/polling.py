@@ -218,6 +218,12 @@ class Pace:
             self._held_until = max(self._held_until, self._clock() + seconds)
             self._free_at = max(self._free_at, self._held_until)
 
+    def abandon(self) -> None:
+        """Forget who waits: their event loop has ended."""
+        self._queue.clear()
+        self._timekeeper = None
+        self._soonest_deadline = math.inf
+
     def remaining(self) -> float:
         """Seconds until the hold ends; 0 when there is none."""
         return max(0.0, self._held_until - self._clock())

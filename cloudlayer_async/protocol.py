@@ -112,13 +112,14 @@ def path_segment(value: object, name: str) -> str:
 
 def is_async(request: BaseOptions, version: ApiVersion) -> bool:
     """Whether the service will answer with a job to wait for (contract section 6.1)."""
-    if _has_batch(request):
+    if _is_batch(request):
         return True
     return request.async_ if request.async_ is not None else version == "v2"
 
 
-def _has_batch(request: BaseOptions) -> bool:
-    return (getattr(request, "urls", None) or getattr(request, "batch", None)) is not None
+def _is_batch(request: BaseOptions) -> bool:
+    """Several pages as one PDF, which the service always does asynchronously (section 3). Merging is not said to be so."""
+    return getattr(request, "batch", None) is not None
 
 
 def _stores(request: BaseOptions, version: ApiVersion) -> bool:
@@ -141,12 +142,12 @@ def check_combination(request: BaseOptions, *, version: ApiVersion, local: bool)
     """
     cls = type(request).__name__
     asynchronous = is_async(request, version)
-    if _has_batch(request) and request.async_ is False:
+    if _is_batch(request) and request.async_ is False:
         raise ValidationError(
             f"{cls}.async_ cannot be False: several addresses are always converted asynchronously", field="async_"
         )
     if asynchronous and request.storage is False:
-        way_out = "several addresses need it" if _has_batch(request) else f"on {version} pass async_=False as well"
+        way_out = "several addresses need it" if _is_batch(request) else f"on {version} pass async_=False as well"
         raise ValidationError(
             f"{cls}.storage cannot be False for an asynchronous call, whose product would be lost: {way_out}",
             field="storage",
@@ -190,10 +191,9 @@ def conversion_call(
     check_combination(request, version=version, local=local)
     asynchronous = is_async(request, version)
     body = encode_request(request, source)
-    if asynchronous and (version == "v1" or _has_batch(request)):
-        body["async"] = True
-        if version == "v1":
-            body.setdefault("storage", True)  # row 21
+    if asynchronous and version == "v1":
+        body["async"] = True  # a batch is so unasked, and would lose its product without storage
+        body.setdefault("storage", True)  # row 21
     converted_from, _, product = request.kind.partition("_to_")  # type: ignore[attr-defined]
     path = "/pdf/merge" if isinstance(request, MergePdfs) else f"/{converted_from}/{product}"
     uploaded = uploaded_source(request)
@@ -284,8 +284,8 @@ def free_call(
     """A call to any endpoint, for those we do not know yet.
 
     Raises:
-        ValidationError: The method or path is not usable, or it is the GET form of a conversion: that costs credits, and
-            a GET may be repeated on its way by any party that thinks it harmless.
+        ValidationError: The method or path is not usable, or it is a conversion by another method than POST: that costs
+            credits, and a GET or PUT may be repeated on its way by any party that thinks it harmless.
     """
     if not isinstance(method, str) or not method.isascii() or not method.isalpha():
         raise ValidationError(f"method must be an HTTP method, not {shown(method)}", field="method")
@@ -305,7 +305,7 @@ def free_call(
     # As a lenient server may read it: letters of either case, percent-encoded ones, doubled slashes.
     converts = re.sub("/+", "/", unquote(path[3:])).rstrip("/").lower() in _CONVERSION_PATHS
     reads = method in ("GET", "HEAD", "OPTIONS")
-    if converts and reads:
+    if converts and method != "POST":
         raise ValidationError(f"{method} {path} is a conversion that costs credits: call its own method", field="path")
     kind = CallKind.CONVERSION if converts else CallKind.READ if reads else CallKind.WRITE
     body = None if json is None else json_bytes(json_value(json, "request.json"))

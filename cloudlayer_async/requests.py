@@ -433,7 +433,7 @@ class PdfToDocx(_FileInput, BaseOptions):
 
 @frozen(slots=False, repr=False)
 class MergePdfs(_MergeInput, BaseOptions):
-    """Several PDFs, by address, as one. Always asynchronous, billed n + 1 credits."""
+    """Several PDFs, by address, as one. Billed up to n + 1 credits."""
 
     kind: ClassVar[str] = "merge_pdfs"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import sys
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,10 +26,9 @@ def _seconds(*, zero: bool = False, endless: bool = False) -> Any:
         if (
             isinstance(value, bool)
             or not isinstance(value, (int, float))
-            or math.isnan(value)
-            or (math.isinf(value) and not endless)
-            or value < 0
+            or not value >= 0  # NaN is neither above nor below
             or (value == 0 and not zero)
+            or (value > sys.float_info.max and not (endless and value == math.inf))
         ):
             allowed = f"a number of seconds {'from' if zero else 'above'} 0{', math.inf included' if endless else ''}"
             raise ConfigError(f"{type(instance).__name__}.{field.name} must be {allowed}, not {shown(value)}")

@@ -50,8 +50,8 @@ class SharedSession:
         """The environment's proxy for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._stale: aiohttp.ClientSession | None = None
-        """A session left by a loop that ended without closing it."""
+        self._stale: list[aiohttp.ClientSession] = []
+        """Sessions left by loops that ended without closing them."""
         self.api_gate = asyncio.Semaphore(max_connections)
         self.download_gate = asyncio.Semaphore(max_connections)
         self.pace = Pace(clock=time.monotonic, sleep=asyncio.sleep, random=random.random)
@@ -75,12 +75,16 @@ class SharedSession:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
+        if self._borrowed and getattr(self._session, "_loop", loop) is not loop:
+            raise ConfigError("the borrowed session belongs to another event loop: give one that was made in this loop")
         if self._loop is not None:
             if self._loop.is_running():
                 raise ConfigError("this client is in use on another running event loop: make one client for each loop")
-            if self._borrowed:
-                raise ConfigError("the borrowed session belongs to an event loop that has ended: give a new one")
-            self._stale, self._session = self._session, None
+            if self._session is not None and not self._borrowed:
+                self._stale.append(self._session)
+                self._session = None
+            self.pace.abandon()
+            self.calls_under_way = 0
         self._loop = loop
         self.api_gate = asyncio.Semaphore(self._max_connections)
         self.download_gate = asyncio.Semaphore(self._max_connections)
@@ -88,7 +92,9 @@ class SharedSession:
     async def open(self) -> aiohttp.ClientSession:
         """The session, made now if there is none."""
         self.enter()
-        await self._drop_stale()
+        if self._stale:
+            await self._drop_stale()
+            self.enter()  # it may have been closed meanwhile
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
@@ -114,11 +120,12 @@ class SharedSession:
         return options
 
     async def _drop_stale(self) -> None:
-        session, self._stale = self._stale, None
-        if session is not None and (connector := session.connector) is not None:
-            # Its own close() would talk to a loop that is gone; the connector's only lets go of sockets.
-            session.detach()
-            await connector.close()
+        while self._stale:
+            session = self._stale.pop()
+            if (connector := session.connector) is not None:
+                # Its own close() would talk to a loop that is gone; the connector's only lets go of sockets.
+                session.detach()
+                await connector.close()
 
     async def aclose(self) -> None:
         """Closes the session, unless it is borrowed. Doing so twice is fine."""
@@ -129,7 +136,8 @@ class SharedSession:
         if self._borrowed:
             return
         if session is not None and self._loop is not asyncio.get_running_loop():
-            self._stale, session = session, None
+            self._stale.append(session)
+            session = None
         await self._drop_stale()
         if session is not None:
             await session.close()

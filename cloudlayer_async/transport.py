@@ -15,12 +15,13 @@ import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache, lru_cache
 from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
 
 import aiohttp
 import attrs
+from aiohttp.payload import Payload
 from yarl import URL
 
 from .errors import (
@@ -67,8 +68,10 @@ class _Outcome:
     fault: Fault | None = None
     reason: str = ""
     timed_out: bool = False
-    truncated: bool = False
-    """The reply's status came, and its body broke off."""
+    unreadable: bool = False
+    """A successful status came, and its body broke off or was too much."""
+    key: Secret
+    """The key that was sent."""
 
 
 class Transport:
@@ -130,65 +133,67 @@ class Transport:
         history: list[Attempt] = []
         began = time.monotonic()
         maybe_accepted = False
-        while True:
-            patience = None if within is None else began + within - time.monotonic()
-            departure = Departure()
-            started = time.monotonic()
-            try:
+        departure = Departure()
+        try:
+            while True:
+                patience = None if within is None else began + within - time.monotonic()
                 if not await self.shared.pace.ready(math.inf if within is None else began + within):
                     raise self._held_back(call, tuple(history))
                 body = upload.body(departure)
                 started = time.monotonic()
-                outcome, key = await self._attempt(call, body, departure, upload.known_bytes, patience)
-            except asyncio.CancelledError as cancelled:
-                if call.kind is CallKind.CONVERSION and (departure.left or maybe_accepted):
-                    _mark_cancelled(cancelled, call)
-                raise
-            reply = outcome.reply
-            retry_after = parse_retry_after(reply.headers.get("retry-after"), time.time()) if reply else None
-            fault = fault_of(reply, retry_after) if reply and not outcome.truncated else outcome.fault
-            if fault is None and reply is not None:
-                self._observe(history, call, started, reply.status)
-                return self._read(call, reply, read, history, key)
-            wait = wait_before_repeat(
-                policy,
-                fault or Fault.FINAL,
-                is_read=call.kind is CallKind.READ,
-                attempt=len(history) + 1,
-                elapsed=time.monotonic() - began,
-                retry_after=retry_after,
-                random=random.random(),
-            )
-            if wait is not None and within is not None and time.monotonic() + wait > began + within:
-                wait = None
-            if fault is Fault.REFUSED and not repeat_refused:
-                wait = None
-            self._observe(
-                history,
-                call,
-                started,
-                reply.status if reply else None,
-                error=outcome.reason or None,
-                sent=fault is not Fault.NOT_SENT,
-                retry_in=wait,
-            )
-            if wait is None:
-                error = self._error(call, outcome, fault, retry_after, tuple(history), key)
-                error.maybe_billed = error.maybe_billed or maybe_accepted
-                raise error
-            maybe_accepted = maybe_accepted or (call.kind is CallKind.CONVERSION and fault is Fault.UNKNOWN)
-            if fault is Fault.REFUSED:
-                self.shared.pace.hold(wait)
-            else:
-                await asyncio.sleep(wait)
+                outcome = await self._attempt(call, body, departure, upload.known_bytes, patience)
+                reply = outcome.reply
+                retry_after = parse_retry_after(reply.headers.get("retry-after"), time.time()) if reply else None
+                fault = fault_of(reply, retry_after) if reply and not outcome.unreadable else outcome.fault
+                if fault is None and reply is not None:
+                    self._observe(history, call, started, reply.status)
+                    return self._read(call, reply, read, history, outcome.key)
+                wait = wait_before_repeat(
+                    policy,
+                    fault or Fault.FINAL,
+                    is_read=call.kind is CallKind.READ,
+                    attempt=len(history) + 1,
+                    elapsed=time.monotonic() - began,
+                    retry_after=retry_after,
+                    random=random.random(),
+                )
+                if wait is not None and within is not None and time.monotonic() + wait > began + within:
+                    wait = None
+                if fault is Fault.REFUSED and not repeat_refused:
+                    wait = None
+                self._observe(
+                    history,
+                    call,
+                    started,
+                    reply.status if reply else None,
+                    error=outcome.reason or None,
+                    sent=fault is not Fault.NOT_SENT,
+                    retry_in=wait,
+                )
+                if wait is None:
+                    raise self._error(call, outcome, fault, retry_after, tuple(history))
+                maybe_accepted = maybe_accepted or (call.kind is CallKind.CONVERSION and fault is Fault.UNKNOWN)
+                departure = Departure()
+                if fault is Fault.REFUSED:
+                    self.shared.pace.hold(wait)
+                else:
+                    await asyncio.sleep(wait)
+        except CloudlayerError as error:
+            error.maybe_billed = error.maybe_billed or maybe_accepted
+            raise
+        except asyncio.CancelledError as cancelled:
+            if call.kind is CallKind.CONVERSION and (departure.left or maybe_accepted):
+                _mark_cancelled(cancelled, call)
+            raise
 
     async def _attempt(
-        self, call: HttpCall, body: Any, departure: Departure, known_bytes: int, patience: float | None
-    ) -> tuple[_Outcome, str]:
+        self, call: HttpCall, body: Payload | None, departure: Departure, known_bytes: int, patience: float | None
+    ) -> _Outcome:
         """One attempt: never raises for what the network or the service did."""
         async with self.shared.api_gate:
+            # The key first: while a function fetches it, the client may be closed.
+            key = Secret(await self.current_key())
             session = await self.shared.open()
-            key = await self._current_key()
             url = URL(self._base_url + call.path, encoded=True)
             if call.query:
                 url = url.with_query(call.query)
@@ -198,19 +203,20 @@ class Transport:
                     call.method,
                     url,
                     data=body,
-                    headers=self._headers(session, key),
+                    headers=self._headers(session, key, body),
                     allow_redirects=False,
                     timeout=self._limits(call, known_bytes, patience),
                     **self.shared.request_options(url),
                 ) as response:
-                    return await self._receive(call, response), key
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    return await self._receive(call, response, key)
+            except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
                 not_sent = _never_connected(error) or (body is not None and not departure.possible)
                 return _Outcome(
                     fault=Fault.NOT_SENT if not_sent else Fault.UNKNOWN,
-                    reason=_described(error, key),
+                    reason=departure.broken or _described(error, key),
                     timed_out=isinstance(error, TimeoutError),
-                ), key
+                    key=key,
+                )
             finally:
                 self.shared.calls_under_way -= 1
 
@@ -222,7 +228,7 @@ class Transport:
             return _client_timeout(whole + self.timeouts.job, connect, read)
         return _client_timeout(whole if patience is None else min(whole, patience), connect, None)
 
-    async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse) -> _Outcome:
+    async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse, key: Secret) -> _Outcome:
         """Reads a body as far as it comes: what came of a broken one may still name a job."""
         headers = {name.lower(): value for name, value in response.headers.items()}
         self._note_limits(response.status, headers)
@@ -232,6 +238,7 @@ class Transport:
         pieces = bytearray()
         spool: BinaryIO | None = None
         reason = ""
+        timed_out = too_much = False
         try:
             while chunk := await response.content.readany():
                 if spool is not None:
@@ -241,27 +248,36 @@ class Transport:
                 if len(pieces) <= limit:
                     continue
                 if not product:
-                    if succeeded:
-                        reason = f"the reply is larger than {limit:,} bytes"
+                    too_much = True
+                    reason = f"the reply is larger than {limit:,} bytes"
                     break
                 spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (the reply owns it)
                 await asyncio.to_thread(spool.write, bytes(pieces))
                 pieces.clear()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = _described(error)
-        except BaseException:
             if spool is not None:
-                spool.close()
+                await asyncio.to_thread(spool.seek, 0)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            timed_out = isinstance(error, TimeoutError)
+            reason = f"the reply broke off: {_described(error, key)}"
+        except BaseException:
+            _let_go(spool)
             raise
         if reason and spool is not None:
-            spool.close()
+            _let_go(spool)
             spool = None
-        if spool is not None:
-            spool.seek(0)
         reply = Reply(status=response.status, headers=headers, body=bytes(pieces), spool=spool)
-        if reason and succeeded:
-            return _Outcome(reply=reply, fault=Fault.UNKNOWN, reason=f"the reply broke off: {reason}", truncated=True)
-        return _Outcome(reply=reply)
+        if not reason or not succeeded:
+            return _Outcome(reply=reply, key=key)
+        # What was accepted is not sent again, whatever became of the answer; neither is what will be as large next time.
+        repeatable = call.kind is CallKind.READ and not too_much
+        return _Outcome(
+            reply=reply,
+            fault=Fault.UNKNOWN if repeatable else Fault.FINAL,
+            reason=reason,
+            timed_out=timed_out,
+            unreadable=True,
+            key=key,
+        )
 
     def _read(
         self,
@@ -269,7 +285,7 @@ class Transport:
         reply: Reply,
         read: Callable[[Reply], _T],
         history: list[Attempt],
-        key: str,
+        key: Secret,
     ) -> tuple[_T, ResponseInfo]:
         try:
             return read(reply), response_info(reply.status, reply.headers)
@@ -286,19 +302,13 @@ class Transport:
         fault: Fault | None,
         retry_after: float | None,
         history: tuple[Attempt, ...],
-        key: str,
     ) -> CloudlayerError:
         converts = call.kind is CallKind.CONVERSION
-        if outcome.reply is not None:
-            reply = _without_key(outcome.reply, key)
-            if outcome.truncated:
+        if outcome.reply is not None and not (outcome.unreadable and fault is Fault.UNKNOWN):
+            reply = _without_key(outcome.reply, outcome.key)
+            if outcome.unreadable:
                 return unexpected(call, reply, outcome.reason, history)
-            too_long = retry_after is not None and retry_after > self.retry.max_retry_after
-            note = (
-                f"; it asks to wait {retry_after:g} s, more than max_retry_after={self.retry.max_retry_after:g}"
-                if too_long and fault is Fault.REFUSED
-                else ""
-            )
+            note = self._too_long(retry_after, history) if fault is Fault.REFUSED and retry_after is not None else ""
             return error_of(call, reply, retry_after, history, note)
         if fault is Fault.NOT_SENT:
             return ConnectionFailedError(f"no connection: {outcome.reason}", request=call.label, history=history)
@@ -313,6 +323,18 @@ class Transport:
             )
         cls = RequestTimeoutError if outcome.timed_out else ConnectionFailedError
         return cls(f"no usable reply: {outcome.reason}", request=call.label, history=history)
+
+    def _too_long(self, retry_after: float, history: tuple[Attempt, ...]) -> str:
+        """Why a wait that the service asks for is not waited; empty when that is not the reason."""
+        policy = self.retry
+        spent = sum(attempt.elapsed + (attempt.retry_in or 0.0) for attempt in history)
+        if retry_after > policy.max_retry_after:
+            limit = f"max_retry_after={policy.max_retry_after:g}"
+        elif spent + retry_after > policy.budget:
+            limit = f"what is left of budget={policy.budget:g}"
+        else:
+            return ""
+        return f"; it asks to wait {retry_after:g} s, more than {limit}"
 
     def _held_back(self, call: HttpCall, history: tuple[Attempt, ...]) -> RateLimitError:
         """The refusal that a call would get which nobody has the time to hold back."""
@@ -371,7 +393,12 @@ class Transport:
                 if seconds <= self.retry.max_retry_after:
                     self.shared.pace.hold(seconds)
 
-    async def _current_key(self) -> str:
+    async def current_key(self) -> str:
+        """The key of the moment.
+
+        Raises:
+            ConfigError: The function that gives it gave none.
+        """
         if isinstance(self._key, Secret):
             return self._key.reveal()
         answer = self._key()
@@ -379,8 +406,10 @@ class Transport:
         return check_key(key)
 
     @staticmethod
-    def _headers(session: aiohttp.ClientSession, key: str) -> dict[str, str]:
-        headers = {"X-API-Key": key, "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
+    def _headers(session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> dict[str, str]:
+        headers = {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
+        if body is not None:
+            headers["Content-Type"] = body.content_type  # a borrowed session may have a default one
         if not session.auto_decompress:
             headers["Accept-Encoding"] = "identity"
         return headers
@@ -441,25 +470,34 @@ def _never_connected(error: BaseException) -> bool:
     return isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
 
 
-def _described(error: BaseException, key: str = "") -> str:
+def _described(error: BaseException, key: Secret) -> str:
     """An exception in words: its type and reason; no address with credentials, no key."""
     if isinstance(error, aiohttp.ClientResponseError):
         words = f"{error.status} {error.message}"
     elif isinstance(error, TimeoutError):
         words = "timed out"
     else:
-        words = str(error)
-    words = re.sub(r"//[^/@\s]+@", "//***@", words)
-    words = redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key)
+        try:
+            words = str(error)
+        except Exception:  # aiohttp's own, when made by hand as tests do
+            words = str(getattr(error, "strerror", None) or "")
+    words = re.sub(r"//\S*@", "//***@", words)
+    words = redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key.reveal())
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _without_key(reply: Reply, key: str) -> Reply:
+def _without_key(reply: Reply, secret: Secret) -> Reply:
     """A reply that does not repeat the key, for use in an error."""
-    if not key:
-        return reply
+    key = secret.reveal()
     headers = {name: redacted(value, key) for name, value in reply.headers.items()}
     return attrs.evolve(reply, headers=headers, body=reply.body.replace(key.encode(), b"***"))
+
+
+def _let_go(spool: BinaryIO | None) -> None:
+    """Closes a file whose content nobody wants: that its last bytes cannot be written is no matter."""
+    if spool is not None:
+        with suppress(OSError):
+            spool.close()
 
 
 def _mark_cancelled(cancelled: asyncio.CancelledError, call: HttpCall) -> None:

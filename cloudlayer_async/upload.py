@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,18 +27,20 @@ _CHUNK: Final = 256 * 1024
 class Departure:
     """Whether a body was handed to aiohttp, and whether bytes of it left."""
 
-    __slots__ = ("left", "prepared")
+    __slots__ = ("broken", "left", "prepared")
 
     def __init__(self) -> None:
         self.prepared = False
         """aiohttp has looked at the body, so `left` can be believed. False under a mock that replaces aiohttp's sending."""
         self.left = False
+        self.broken: str | None = None
+        """Why the body itself could not be read to its end."""
 
     def on_write(self, writer: AbstractStreamWriter) -> None:
         """Called before the first bytes are handed over."""
-        # A transport that is already closing takes nothing: the write that follows fails, and nothing has left.
-        transport = getattr(writer, "transport", None)
-        if transport is None or not transport.is_closing():
+        # A transport that is gone or closing takes nothing: the write that follows fails, and nothing has left.
+        transport = getattr(writer, "transport", self)
+        if transport is self or not (transport is None or transport.is_closing()):
             self.left = True
 
     @property
@@ -88,10 +91,13 @@ class _FormBody(MultipartWriter):
 class _FilePart(Payload):
     """A file read in pieces off the event loop. Opens and closes a `Path`; never closes a caller's file."""
 
-    def __init__(self, source: Path | BinaryIO, size: int | None, content_type: str | None) -> None:
+    def __init__(
+        self, source: Path | BinaryIO, size: int | None, content_type: str | None, departure: Departure
+    ) -> None:
         super().__init__(source, content_type=content_type or "application/octet-stream")
         self._source = source
         self._length = size
+        self._departure = departure
 
     @property
     def size(self) -> int | None:
@@ -101,25 +107,40 @@ class _FilePart(Payload):
         raise TypeError("an uploaded file is sent in pieces, never as one text")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        if isinstance(self._source, Path):
-            file = await asyncio.to_thread(self._source.open, "rb")
-            try:
-                await self._write_from(file, writer)
-            finally:
-                file.close()
-        else:
-            await self._write_from(self._source, writer)
+        with self._opened() as file:
+            left = self._length
+            while left is None or left > 0:
+                chunk = await self._read(file, _CHUNK if left is None else min(_CHUNK, left))
+                if not chunk and left:
+                    self._departure.broken = "the file became shorter while it was sent"
+                    raise OSError(self._departure.broken)
+                if not chunk:
+                    return
+                await writer.write(chunk)
+                left = None if left is None else left - len(chunk)
 
-    async def _write_from(self, file: BinaryIO, writer: AbstractStreamWriter) -> None:
-        left = self._length
-        while left is None or left > 0:
-            chunk = await asyncio.to_thread(file.read, _CHUNK if left is None else min(_CHUNK, left))
-            if not chunk:
-                if left:
-                    raise OSError("the file became shorter while it was sent")
-                return
-            await writer.write(chunk)
-            left = None if left is None else left - len(chunk)
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        if not isinstance(self._source, Path):
+            yield self._source
+            return
+        try:
+            file = self._source.open("rb")
+        except OSError as error:
+            self._departure.broken = f"the file cannot be read: {error.strerror}"
+            raise
+        with file:
+            yield file
+
+    async def _read(self, file: BinaryIO, size: int) -> bytes:
+        try:
+            data = await asyncio.to_thread(file.read, size)
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"read() gave {type(data).__name__}, not bytes")
+            return data
+        except Exception as error:  # whatever a file object of the caller raises
+            self._departure.broken = f"the file cannot be read: {type(error).__name__}: {error}"
+            raise
 
 
 class Upload:
@@ -151,7 +172,7 @@ class Upload:
         form = _FormBody(departure)
         self.known_bytes = 0
         for part in self._call.form:
-            payload = self._part(part)
+            payload = self._part(part, departure)
             names = {"name": part.name} if part.filename is None else {"name": part.name, "filename": part.filename}
             # Plain UTF-8 in quotes, as browsers send it; percent signs would become part of the name.
             payload.set_content_disposition("form-data", quote_fields=False, **names)
@@ -159,25 +180,26 @@ class Upload:
             self.known_bytes += payload.size or 0
         return form
 
-    def _part(self, part: FormPart) -> Payload:
+    def _part(self, part: FormPart, departure: Departure) -> Payload:
         content = part.content
         if isinstance(content, str):
             return _TextPart(content.encode(), part.content_type or "text/plain; charset=utf-8")
         if isinstance(content, bytes):
-            return _FilePart(io.BytesIO(content), len(content), part.content_type)
+            return _FilePart(io.BytesIO(content), len(content), part.content_type, departure)
         try:
             if isinstance(content, Path):
                 size = content.stat().st_size
             elif (start := self._starts[id(content)]) is None:
-                return _FilePart(content, None, part.content_type)
+                return _FilePart(content, None, part.content_type, departure)
             else:
-                size = content.seek(0, os.SEEK_END) - start
+                content.seek(0, os.SEEK_END)  # not every file object answers with its place
+                size = content.tell() - start
                 content.seek(start)
         except (OSError, ValueError) as error:
             raise ValidationError(f"{part.name} cannot be read: {error}", field=part.name) from error
         if size <= 0:  # an earlier submission of the same request has read it to its end, say
             raise ValidationError(f"{part.name} has nothing left to read: rewind the file", field=part.name)
-        return _FilePart(content, size, part.content_type)
+        return _FilePart(content, size, part.content_type, departure)
 
 
 class _TextPart(Payload):

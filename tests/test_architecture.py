@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
+import graphlib
 import io
-import subprocess
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+pytestmark = pytest.mark.sources
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cloudlayer_async"
@@ -37,6 +40,10 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {"wire", "protocol", "verdict", "retry", "disposition", "storage", "requests", "options", "models", "validation"}
 USES_AIOHTTP = {"upload", "session", "transport", "downloads", "client", "webhooks", "batch", "testing"}
 """`upload` makes bodies, `transport` sends them over `session`, `downloads` reads; the rest name its types or serve."""
+FRONT_DOOR = "cloudlayer_async"
+VERSION = f"{FRONT_DOOR}.__version__"
+"""All that a room may ask of the front door, which opens every room, late. Those on the top floor may use it as users do."""
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 TOP_LEVEL = {
     "cloudlayer_async",
     "tests",
@@ -74,14 +81,12 @@ def room_of(module: str) -> str:
 
 
 def imports(path: Path) -> Iterator[Import]:
-    package = dotted(path).split(".") if path.name == "__init__.py" else dotted(path).split(".")[:-1]
+    """Those that happen when it runs, inside functions too; not those for type checkers."""
+    package = path.relative_to(ROOT).parent.parts
+    names = {dotted(module) for module in modules()}
 
     def walk(node: ast.AST) -> Iterator[Import]:
-        if (
-            isinstance(node, ast.If)
-            and "TYPE_CHECKING" in ast.unparse(node.test)
-            and "not" not in ast.unparse(node.test)
-        ):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for child in node.orelse:
                 yield from walk(child)
             return
@@ -91,15 +96,17 @@ def imports(path: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            if module == "cloudlayer_async":
-                for alias in node.names:
-                    yield Import(f"{module}.{alias.name}", node.lineno)
-            else:
-                yield Import(module, node.lineno)
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield Import(inner if inner in names or inner == VERSION else module, node.lineno)
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 
     yield from walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_there_is_something_to_read() -> None:
+    assert {"", "client", "wire", "transport"} <= {room_of(dotted(path)) for path in modules()}
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)
@@ -108,13 +115,13 @@ def test_imports_point_down(path: Path) -> None:
     if room == "":
         return  # the lazy front door
     for found in imports(path):
-        if not found.module.startswith("cloudlayer_async."):
+        if found.module.partition(".")[0] != FRONT_DOOR:
             continue
         other = room_of(found.module)
-        if other == "__version__":
-            continue
         if room == "emulator" or other == "emulator":
-            assert room == other or room in ("cli", "testing"), f"line {found.line}: {room} imports {found.module}"
+            assert room == other or room in FLOORS[-1], f"line {found.line}: {room} imports {found.module}"
+            continue
+        if found.module == VERSION or (found.module == FRONT_DOOR and room in FLOORS[-1]):
             continue
         assert other in FLOOR_OF, f"line {found.line}: {found.module} has no floor"
         assert FLOOR_OF[other] <= FLOOR_OF[room], f"line {found.line}: {room} imports {found.module}, which is above it"
@@ -157,13 +164,20 @@ def test_files_are_short(path: Path) -> None:
     assert code_lines(path) <= MOST_LINES
 
 
+def test_no_circle_of_imports() -> None:
+    graph = {dotted(path): {found.module for found in imports(path)} for path in modules() if room_of(dotted(path))}
+    for module, imported in graph.items():
+        # A module's own package holds it, and is there before it.
+        imported -= {module, module.rpartition(".")[0]}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
 def test_names_say_what_they_are() -> None:
-    for path in modules():
-        assert not {"utils", "util", "helpers", "helper", "manager", "misc", "common"} & {path.stem, path.parent.name}
+    named = {part for path in modules() for part in path.relative_to(PACKAGE).with_suffix("").parts}
+    assert not FORBIDDEN_NAMES & named
 
 
 def test_the_top_level_holds_what_the_design_lists() -> None:
-    if not (ROOT / ".git").exists():
-        return  # the tests of an installed wheel run from a bare folder
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {line.partition("/")[0] for line in listed.splitlines()} <= TOP_LEVEL
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
+    found = {entry.name for entry in ROOT.iterdir() if not any(fnmatch.fnmatch(entry.name, name) for name in ignored)}
+    assert found - {".git"} <= TOP_LEVEL

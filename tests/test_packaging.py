@@ -52,5 +52,18 @@ def test_metadata() -> None:
     assert {line.partition(">")[0] for line in core} == {"aiohttp", "anyio", "attrs", "cattrs"}
 
 
+def test_what_is_installed() -> None:
+    files = [str(file) for file in importlib.metadata.files("cloudlayer-async") or []]
+    assert any(file.endswith(".dist-info/licenses/LICENSE") for file in files)
+    assert not [file for file in files if file.startswith(("tests/", "benchmarks/")) or file.endswith("generate.py")]
+
+
+def test_commands_lead_somewhere() -> None:
+    commands = importlib.metadata.distribution("cloudlayer-async").entry_points.select(group="console_scripts")
+    assert "cloudlayer-emulator" in commands.names
+    for command in commands:
+        assert callable(command.load())
+
+
 def test_it_is_typed() -> None:
     assert (Path(cloudlayer_async.__file__).parent / "py.typed").is_file()

@@ -29,16 +29,24 @@ class Slots:
         """How many places there are now."""
         return int(self._limit)
 
-    async def acquire(self, *, first: bool = False) -> None:
-        """Waits for a place; `first` goes before all who wait."""
-        if self.in_use < self.limit and (first or not self._waiting):
+    async def acquire(self) -> None:
+        """Waits for a place."""
+        if self.in_use < self.limit and not self._waiting:
             self.in_use += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if first:
-            self._waiting.appendleft(place)
-        else:
-            self._waiting.append(place)
+        self._waiting.append(place)
+        await self._wait(place)
+
+    async def requeue(self) -> None:
+        """Gives a place back and waits for one again, before all others."""
+        self.in_use -= 1
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.appendleft(place)
+        self._serve()
+        await self._wait(place)
+
+    async def _wait(self, place: asyncio.Future[None]) -> None:
         try:
             await place
         except asyncio.CancelledError:

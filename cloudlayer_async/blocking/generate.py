@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn, TypeAlias
 
 PACKAGE = Path(__file__).resolve().parent.parent
 BANNER = '''\
@@ -21,6 +24,12 @@ BANNER = '''\
 #     python cloudlayer_async/blocking/generate.py
 '''
 LINE_LENGTH = 120
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class GenerationError(Exception):
+    """A source that has no twin: what is wrong, and where."""
 
 
 class Source:
@@ -32,10 +41,21 @@ class Source:
         self.tree = ast.parse(self.text, filename=str(path))
 
     def of(self, node: ast.AST) -> str:
-        """A node's own text."""
+        """A node's own text, on one line."""
         segment = ast.get_source_segment(self.text, node)
         assert segment is not None
-        return segment
+        return " ".join(segment.split())
+
+    def refuse(self, node: ast.stmt, why: str) -> NoReturn:
+        """Ends the generation."""
+        raise GenerationError(f"{self.path.relative_to(PACKAGE.parent)}:{node.lineno}: {getattr(node, 'name', '')} {why}")
+
+    def find_class(self, name: str) -> ast.ClassDef:
+        """A class of the module."""
+        for node in self.tree.body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return node
+        raise GenerationError(f"{self.path.relative_to(PACKAGE.parent)} has no class {name}")
 
 
 # --- _keywords.py: the TypedDicts behind the keyword options --------------------------------------------------------
@@ -143,34 +163,56 @@ def keywords() -> str:
 
 def _imports_for(source: Source, body: str) -> str:
     """The imports of requests.py that the annotations in `body` need."""
-    used = {
-        node.id
-        for statement in ast.parse(body).body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name)
+    used = names_in(body)
+    wanted = {
+        module: {name for name in names if name in used} for module, names in imports_of(source.tree.body).items()
     }
-    lines: list[tuple[bool, str]] = [(False, "from typing import TypedDict")]
-    wanted: dict[str, set[str]] = {}
-    for node in source.tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
-            names = {alias.name for alias in node.names} & used
-            if names:
-                wanted["." * node.level + (node.module or "")] = names
     defined = {
         node.target.id
         for node in source.tree.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    if used & defined:
-        wanted[".requests"] = used & defined
+    wanted[".requests"] = used & defined
     wanted.setdefault("typing", set()).add("TypedDict")
-    lines = [
-        (module.startswith("."), _import_line(module, sorted(names, key=_isort_key)))
-        for module, names in sorted(wanted.items())
-    ]
-    standard = "\n".join(line for own, line in lines if not own)
-    ours = "\n".join(line for own, line in lines if own)
-    return standard + ("\n\n" + ours if ours else "")
+    return import_lines(wanted)
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+def names_in(code: str) -> set[str]:
+    """Every name that a piece of code uses."""
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+
+
+def imports_of(body: Iterable[ast.stmt]) -> dict[str, set[str]]:
+    """What is imported from where; a whole module stands under "import NAME" with the name it goes by."""
+    found: dict[str, set[str]] = {}
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            found.setdefault("." * node.level + (node.module or ""), set()).update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                shown = alias.name if alias.asname is None else f"{alias.name} as {alias.asname}"
+                found[f"import {shown}"] = {alias.asname or alias.name}
+    return found
+
+
+def import_lines(wanted: Mapping[str, set[str]]) -> str:
+    """Import statements in the linter's order; modules nothing is wanted from are left out."""
+    sections: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for module in sorted((module for module in wanted if wanted[module]), key=_module_key):
+        root = module.removeprefix("import ").partition(" ")[0].partition(".")[0]
+        place = 2 if not root else 0 if root in sys.stdlib_module_names else 1
+        line = module if module.startswith("import ") else _import_line(module, sorted(wanted[module], key=_isort_key))
+        sections[place].append(line)
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _module_key(module: str) -> tuple[int, int, str]:
+    # Whole modules, then names; from afar, then from near.
+    dots = len(module) - len(module.lstrip("."))
+    return (0 if module.startswith("import ") else 1, -dots, module)
 
 
 def _isort_key(name: str) -> tuple[int, str]:

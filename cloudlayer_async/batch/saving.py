@@ -1,0 +1,151 @@
+"""Where a batch's products go: names that are safe and unique, files that never replace another."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import attrs
+
+from ..conversion import AsyncConversion, Document, fetch_product
+from ..downloads import FileSink, Head, MemorySink
+from ..errors import DownloadError, ValidationError
+from ..files import Reserve, Target, check_target, free_path, safe_filename
+from ..redaction import shown
+from ..requests import ConversionRequest
+
+SaveTo: TypeAlias = str | os.PathLike[str] | Callable[[ConversionRequest], str | os.PathLike[str]]
+"""A folder, or a function that gives each request its path."""
+
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where one product goes."""
+
+    folder: Path
+    name: str | None
+    """The file's name; None for the server's."""
+
+
+class Destination:
+    """Turns `save_to` into a place for each request, and keeps those who save at the same time from each other's names.
+
+    Raises:
+        ValidationError: `save_to` is neither a folder nor a function, or the folder cannot be used.
+    """
+
+    def __init__(self, save_to: SaveTo) -> None:
+        self._function: Callable[[ConversionRequest], str | os.PathLike[str]] | None = None
+        self._folder: Path | None = None
+        self._reserved: set[Path] = set()
+        self._lock = threading.Lock()
+        if callable(save_to):
+            self._function = save_to
+            return
+        if not isinstance(save_to, (str, os.PathLike)) or not isinstance(os.fspath(save_to), str):
+            raise ValidationError(
+                f"save_to must be a folder or a function from a request to a path, not {shown(save_to)}", field="save_to"
+            )
+        if not os.fspath(save_to):
+            raise ValidationError("save_to must be a folder, not an empty text", field="save_to")
+        # Always a folder, made if need be, whatever its name looks like: there are many products.
+        self._folder = check_target(os.path.join(os.fspath(save_to), "")).path
+
+    def place(self, request: ConversionRequest) -> Place:
+        """Where the product of a request goes.
+
+        Raises:
+            ValidationError: The function gave nothing usable, or raised.
+        """
+        if self._folder is not None:
+            return Place(folder=self._folder, name=None)
+        assert self._function is not None
+        try:
+            path = self._function(request)
+        except Exception as error:
+            raise ValidationError(f"save_to raised {type(error).__name__}: {error}", field="save_to") from error
+        target = check_target(path)
+        if target.is_folder:
+            return Place(folder=target.path, name=None)
+        return Place(folder=target.path.parent, name=target.path.name)
+
+
+    @contextmanager
+    def reserved(self, folder: Path, name: str) -> Iterator[Path]:
+        """A free path that nobody else in this batch is given meanwhile; for threads."""
+        with self._lock:
+            path = free_path(folder, name, lambda path: path in self._reserved or os.path.lexists(path))
+            self._reserved.add(path)
+        try:
+            yield path
+        finally:
+            with self._lock:
+                self._reserved.remove(path)
+
+
+class _ProductSink(FileSink):
+    """A file whose name in its folder is ours to choose."""
+
+    def __init__(self, place: Place, rename: Callable[[str], str], reserve: Reserve) -> None:
+        super().__init__(Target(place.folder, is_folder=True), reserve=reserve)
+        self._name = place.name
+        self._rename = rename
+
+    async def begin(self, head: Head) -> None:
+        """See `Sink`."""
+        await super().begin(attrs.evolve(head, filename=self._name or safe_filename(self._rename(head.filename))))
+
+
+async def fetch(
+    conversion: AsyncConversion,
+    place: Place | None,
+    *,
+    rename: Callable[[str], str],
+    reserve: Reserve,
+) -> Document:
+    """Fetches the product of a job that has ended, into a file or into memory.
+
+    Args:
+        conversion: The job's handle.
+        place: Where to; None for memory.
+        rename: Takes a journal's token out of the server's name for it.
+        reserve: Chooses the path of the file, in a thread.
+
+    Raises:
+        DownloadError: It cannot be had, or cannot be written.
+    """
+    if place is None:
+        memory = MemorySink()
+        head = await fetch_product(conversion, memory)
+        content: bytes | None = memory.content()
+        path = None
+    else:
+        async with _ProductSink(place, rename, reserve) as file:
+            head = await fetch_product(conversion, file)
+            content = None
+            try:
+                path = await file.finish()
+            except OSError as error:
+                raise DownloadError(
+                    f"the product cannot be written: {error}", job_id=conversion.job_id
+                ) from error
+    assert conversion.job is not None
+    return Document(
+        content=content,
+        filename=rename(head.filename),
+        content_type=head.content_type,
+        job=conversion.job,
+        path=path,
+    )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a product could not be written for want of room: nothing that follows could be, either."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK

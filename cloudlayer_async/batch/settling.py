@@ -1,0 +1,218 @@
+"""Settling a submission of which no answer came: was it accepted, or is there proof that it was not?
+
+Design rule 1. A token that shows up in the list of jobs settles it: the job is ours. That there is *no* job is proven only by
+two lists in a row, both asked for after a settle time past the end of the attempt, neither of which holds the token, and each
+of which
+
+* reaches back beyond the moment before the intent: it holds a job of this journal that was accepted earlier, or it is shorter
+  than a full page, so that it is everything there is; and
+* holds, down to there, no entry that could be the job with its name cut short or left out.
+
+Pages overlap by one entry, so that what lies between two pages is not taken for absent. Where the service shows no more than
+one page, what was asked after an intent may push its job out of sight; there, submissions wait while something is settled.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import anyio
+import attrs
+
+from ..errors import CloudlayerError
+from ..models import Job
+from .identity import Tokens
+
+SETTLE_TIME: Final = 2.0
+"""Seconds after an attempt's end from which on a list is believed to show its job."""
+_LEAST_PAGE: Final = 10
+"""A reply shorter than this is shorter than a full page under every reading of the service (contract section 6.5)."""
+_ASKED_FOR: Final = 100
+_MOST_PAGES: Final = 100
+
+ReadPage = Callable[[int | None, int | None], Awaitable[list[Job]]]
+"""Reads jobs, newest first: limit and offset, both None for the list as it comes."""
+
+
+class Verdict(enum.Enum):
+    """What one list says of one item that is not in it."""
+
+    ABSENT = enum.auto()
+    UNPROVEN = enum.auto()
+
+
+@attrs.frozen(eq=False)
+class Doubt:
+    """An item whose submission had no answer."""
+
+    number: int
+    label: str
+    """The job's name, token included."""
+    intent_step: int
+
+
+@attrs.frozen
+class Entry:
+    """A job in a list, as far as settling goes."""
+
+    number: int | None
+    """The item of this journal whose token it carries."""
+    name: str
+
+
+def judge(
+    doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int], *, complete: bool
+) -> Verdict:
+    """What a list proves of an item whose token is not in it. Pure.
+
+    Args:
+        doubt: The item.
+        entries: The list, newest first.
+        accepted_steps: When the items in it were accepted, in the journal's steps.
+        complete: Whether the list is all there is.
+    """
+    shows_names = any(entry.number is not None for entry in entries)
+    for entry in entries:
+        if entry.number is not None:
+            step = accepted_steps.get(entry.number)
+            if step is not None and step < doubt.intent_step:
+                return Verdict.ABSENT
+        elif doubt.label.startswith(entry.name) and (entry.name or not shows_names):
+            return Verdict.UNPROVEN
+    return Verdict.ABSENT if complete else Verdict.UNPROVEN
+
+
+@attrs.define(eq=False)
+class _Listing:
+    """The jobs that were listed at one time."""
+
+    turn: int
+    entries: list[Entry] = attrs.field(factory=list)
+    jobs: dict[int, Job] = attrs.field(factory=dict)
+    """Jobs of those in doubt, by item."""
+    accepted_steps: dict[int, int] = attrs.field(factory=dict)
+    complete: bool = False
+    error: CloudlayerError | None = None
+
+
+class Settlement:
+    """Settles the doubts of one batch; lists asked for at the same time are shared.
+
+    Args:
+        read_page: Reads the list of jobs.
+        accepted_steps: Asks the journal when items were accepted.
+        tokens: The journal's marks.
+        settle_time: Seconds; see `SETTLE_TIME`.
+    """
+
+    def __init__(
+        self,
+        read_page: ReadPage,
+        accepted_steps: Callable[[list[int]], Awaitable[Mapping[int, int]]],
+        tokens: Tokens,
+        settle_time: float = SETTLE_TIME,
+    ) -> None:
+        self._read_page = read_page
+        self._accepted_steps = accepted_steps
+        self._tokens = tokens
+        self._settle_time = settle_time
+        self._doubts: dict[Doubt, None] = {}
+        self._lock = anyio.Lock()
+        self._turns = 0
+        self._latest: _Listing | None = None
+        self._deep = False
+        """Whether the service was seen to show more than one page."""
+        self._clear = anyio.Event()
+        self._clear.set()
+
+    async def clear(self) -> None:
+        """Waits while a submission could push a job that is being looked for out of sight."""
+        await self._clear.wait()
+
+    async def settle(self, doubt: Doubt) -> Job | Verdict:
+        """The job, when there is one; else whether it is proven that there is none.
+
+        Called when the attempt has ended (or, for one of an earlier run, when the journal is open).
+
+        Raises:
+            CloudlayerError: The list of jobs cannot be had.
+        """
+        self._doubts[doubt] = None
+        self._set_clear()
+        try:
+            ended = anyio.current_time()
+            if (job := (await self._list()).jobs.get(doubt.number)) is not None:
+                return job
+            await anyio.sleep_until(ended + self._settle_time)
+            for look in range(2):
+                if look:
+                    # Another moment, so that no cache on the way answers both.
+                    await anyio.sleep(self._settle_time / 2)
+                listing = await self._list()
+                if (job := listing.jobs.get(doubt.number)) is not None:
+                    return job
+                verdict = judge(doubt, listing.entries, listing.accepted_steps, complete=listing.complete)
+                if verdict is Verdict.UNPROVEN:
+                    return verdict
+            return Verdict.ABSENT
+        finally:
+            del self._doubts[doubt]
+            self._set_clear()
+
+    def _set_clear(self) -> None:
+        if not self._doubts or self._deep:
+            self._clear.set()
+        elif self._clear.is_set():
+            self._clear = anyio.Event()
+
+    async def _list(self) -> _Listing:
+        """A list that was asked for after this call, shared with all who ask meanwhile."""
+        asked = self._turns
+        async with self._lock:
+            listing = self._latest
+            if listing is None or listing.turn <= asked:
+                self._turns += 1
+                listing = _Listing(turn=self._turns)
+                try:
+                    await self._fill(listing)
+                except CloudlayerError as error:
+                    listing.error = error
+                self._latest = listing
+                self._set_clear()
+        if listing.error is not None:
+            raise listing.error
+        return listing
+
+    async def _fill(self, listing: _Listing) -> None:
+        earliest = min(doubt.intent_step for doubt in self._doubts)
+        wanted = {doubt.number for doubt in self._doubts}
+        seen: set[str] = set()
+        offset = 0
+        for page_number in range(_MOST_PAGES):
+            page = await (self._read_page(_ASKED_FOR, offset) if page_number else self._read_page(None, None))
+            listing.jobs.update(
+                (number, job) for job in page if (number := self._tokens.number_in(job.name)) in wanted and number
+            )
+            known = max((place for place, job in enumerate(page) if job.id in seen), default=-1)
+            if page_number and known < 0 and page:
+                return  # what lies between this page and the last one is unknown
+            # What is new above the known ones came while we read, or the offset was not heeded.
+            older = page[known + 1 :]
+            seen.update(job.id for job in older)
+            entries = [Entry(self._tokens.number_in(job.name), job.name or "") for job in older]
+            listing.entries += entries
+            numbers = [entry.number for entry in entries if entry.number is not None]
+            listing.accepted_steps.update(await self._accepted_steps(numbers) if numbers else {})
+            if (page_number and older) or len(page) > _ASKED_FOR:
+                self._deep = True
+            if len(page) < _LEAST_PAGE:
+                listing.complete = True
+                return
+            reached = any(step < earliest for step in listing.accepted_steps.values())
+            if (reached or wanted <= listing.jobs.keys()) and (self._deep or page_number):
+                return
+            if page_number > 1 and not older:
+                return
+            offset += len(page) - 1

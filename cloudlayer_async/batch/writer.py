@@ -1,0 +1,191 @@
+"""One thread that writes to one SQLite file, many steps to a transaction.
+
+A step is a function of the connection. Steps are carried out in the order in which they were handed in; all that wait while
+one transaction reaches the disk share the next one, so that the cost of a sync is divided among them. A step's result is
+given out only when its transaction is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from ..downloads import in_thread
+from ..errors import JournalError
+
+_T = TypeVar("_T")
+
+_MOST_TOGETHER: Final = 500
+
+
+class _Step(Generic[_T]):
+    """A function to carry out, and who waits for its result: a coroutine, a thread, or nobody."""
+
+    __slots__ = ("answer", "run")
+
+    def __init__(
+        self, run: Callable[[sqlite3.Connection], _T], answer: asyncio.Future[_T] | Future[_T] | None
+    ) -> None:
+        self.run = run
+        self.answer = answer
+
+
+class Writer:
+    """The thread and its queue. `start` before the first step, `aclose` after the last one.
+
+    Args:
+        path: The file; made if it is not there.
+        on_fault: Called on the event loop when the file cannot be written any more. Every step then fails.
+    """
+
+    def __init__(self, path: Path, on_fault: Callable[[JournalError], None]) -> None:
+        self._path = path
+        self._on_fault = on_fault
+        self._steps: queue.SimpleQueue[_Step[Any] | None] = queue.SimpleQueue()
+        self._fault: JournalError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Opens the file.
+
+        Raises:
+            JournalError: It cannot be opened, or another process has it open.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._work, name=f"journal {self._path.name}", daemon=True)
+        self._thread.start()
+        await self.run(lambda _: None)
+
+    async def aclose(self) -> None:
+        """Carries out what waits, and closes the file. Not to be cancelled: the caller shields it."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._steps.put(None)
+            await in_thread(thread.join)
+
+    async def run(self, step: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Carries out a step and waits until it is on the disk. Cancelling does not take the step back.
+
+        Raises:
+            JournalError: The file cannot be written.
+        """
+        assert self._loop is not None
+        answer: asyncio.Future[_T] = self._loop.create_future()
+        self._hand_in(_Step(step, answer))
+        return await answer
+
+    def run_in_thread(self, step: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Like `run`, for other threads."""
+        answer: Future[_T] = Future()
+        self._hand_in(_Step(step, answer))
+        return answer.result()
+
+    def post(self, step: Callable[[sqlite3.Connection], object]) -> None:
+        """Hands in a step whose result nobody waits for. A fault is told to `on_fault`."""
+        self._hand_in(_Step(step, None))
+
+    def _hand_in(self, step: _Step[Any]) -> None:
+        if self._thread is None:
+            raise JournalError("the journal is closed")
+        self._steps.put(step)
+
+    # --- in the thread ----------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = _opened(self._path)
+        except Exception as error:
+            self._fault = _fault_of(error, self._path)
+        going_on = True
+        while going_on:
+            steps = [self._steps.get()]
+            while len(steps) < _MOST_TOGETHER and not self._steps.empty():
+                steps.append(self._steps.get())
+            if None in steps:
+                going_on = False
+            self._carry_out(connection, [step for step in steps if step is not None])
+        if connection is not None:
+            connection.close()
+
+    def _carry_out(self, connection: sqlite3.Connection | None, steps: list[_Step[Any]]) -> None:
+        results: list[Any] = []
+        told = self._fault is not None
+        if self._fault is None and connection is not None:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                results = [step.run(connection) for step in steps]
+                connection.execute("COMMIT")
+            except Exception as error:  # whatever it is, those who wait must be told
+                self._fault = _fault_of(error, self._path)
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+        fault = self._fault
+        waiting: list[tuple[asyncio.Future[Any], Any]] = []
+        for place, step in enumerate(steps):
+            if isinstance(step.answer, Future):
+                if fault is None:
+                    step.answer.set_result(results[place])
+                else:
+                    step.answer.set_exception(fault)
+            elif step.answer is not None:
+                waiting.append((step.answer, fault if fault is not None else results[place]))
+        assert self._loop is not None
+        if waiting or (fault is not None and not told):
+            try:
+                self._loop.call_soon_threadsafe(self._answer, waiting, None if told else fault)
+            except RuntimeError:
+                pass  # the loop is gone, and with it whoever waited
+
+    # --- back on the loop -------------------------------------------------------------------------------------------
+
+    def _answer(self, waiting: list[tuple[asyncio.Future[Any], Any]], fault: JournalError | None) -> None:
+        for answer, result in waiting:
+            if answer.done():
+                continue  # cancelled; the step is done all the same
+            if isinstance(result, JournalError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+        if fault is not None:
+            self._on_fault(fault)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        # Exclusive for as long as the file is open, given up by the system when the process ends, however it ends.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A step that was answered must survive a loss of power, which in this mode only FULL promises.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _fault_of(error: Exception, path: Path) -> JournalError:
+    if isinstance(error, JournalError):
+        return error
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        why = "it is in use, by another process or another batch: a journal serves one batch at a time"
+    elif primary == sqlite3.SQLITE_FULL:
+        why = "the disk is full"
+    elif primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        why = f"it is damaged, or no journal ({error})"
+    else:
+        why = str(error)
+    return JournalError(f"journal {str(path)!r}: {why}")
