@@ -27,9 +27,9 @@ from ._keywords import (
     UrlToImageOptions,
     UrlToPdfOptions,
 )
-from .config import ClientConfig
+from .config import ClientChanges, ClientConfig
 from .conversion import AsyncConversion, Document, read_asset, save_document, with_job_id
-from .downloads import AssetAddress, Downloads, FileSink
+from .downloads import AssetAddress, Downloads
 from .errors import ConfigError, DownloadError, ValidationError
 from .files import check_target
 from .jobs import Family, Jobs, seconds_to_wait
@@ -76,20 +76,6 @@ if TYPE_CHECKING:
     from .batch.saving import SaveTo
 
 _T = TypeVar("_T")
-
-
-class ClientChanges(DefaultOptions, total=False):
-    """What `with_options` takes: settings of the client, and options to send with every conversion."""
-
-    api_key: str | Callable[[], str | Awaitable[str]]
-    api_version: ApiVersion
-    base_url: str
-    timeouts: Timeouts
-    retry: RetryPolicy
-    polling: PollSchedule
-    defaults: DefaultOptions
-    on_attempt: Callable[[Attempt], object] | None
-    upload_options: UploadOptions
 
 
 class AsyncCloudlayer:
@@ -672,12 +658,7 @@ class AsyncCloudlayer:
         if not url:
             raise DownloadError(f"asset {asset.id} has no address", job_id=asset.job_id)
         address = AssetAddress(url=url, refresh=fresh_url, job_id=asset.job_id, filename=asset.name or asset.id)
-        async with FileSink(target) as sink:
-            await Downloads(self._transport).receive(address, sink)
-            try:
-                return await sink.finish()
-            except OSError as error:
-                raise DownloadError(f"the asset cannot be written: {error}", job_id=asset.job_id) from error
+        return await Downloads(self._transport).save(address, target)
 
     # --- storage ----------------------------------------------------------------------------------------------------
 

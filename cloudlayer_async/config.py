@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast, get_args
 from urllib.parse import urlsplit
 
 import attrs
 
+from ._keywords import DefaultOptions
 from .errors import ConfigError, ValidationError
 from .models import Attempt
 from .polling import PollSchedule
@@ -120,3 +121,17 @@ class ClientConfig:
     @is_local.default
     def _is_local(self) -> bool:
         return is_loopback(urlsplit(self.base_url).hostname or "")
+
+
+class ClientChanges(DefaultOptions, total=False):
+    """What `with_options` takes: settings of the client, and options to send with every conversion."""
+
+    api_key: str | Callable[[], str | Awaitable[str]]
+    api_version: ApiVersion
+    base_url: str
+    timeouts: Timeouts
+    retry: RetryPolicy
+    polling: PollSchedule
+    defaults: DefaultOptions
+    on_attempt: Callable[[Attempt], object] | None
+    upload_options: UploadOptions

@@ -16,7 +16,7 @@ import aiohttp
 import attrs
 
 from .disposition import disposition_filename
-from .errors import AssetExpiredError, DownloadError
+from .errors import AssetExpiredError, CloudlayerError, DownloadError
 from .files import PartialFile, Reserve, Target, safe_filename
 from .protocol import parse_retry_after
 from .redaction import without_signature
@@ -179,6 +179,15 @@ class Downloads:
                 return head
             await tries.failed(reason)
 
+    async def save(self, asset: AssetAddress, target: Target) -> Path:
+        """Fetches a product into a file, which appears complete or not at all; raises as `receive`."""
+        async with FileSink(target) as sink:
+            await self.receive(asset, sink)
+            try:
+                return await sink.finish()
+            except OSError as error:
+                raise DownloadError(f"the product cannot be written: {error}", job_id=asset.job_id) from error
+
     @asynccontextmanager
     async def stream(self, asset: AssetAddress) -> AsyncIterator[AsyncIterator[bytes]]:
         """Opens a product and gives its bytes as they come. Once bytes were given, a break is a `DownloadError`."""
@@ -205,6 +214,8 @@ class Downloads:
             reason = ""
             try:
                 response = await opening.__aenter__()
+            except CloudlayerError:
+                raise  # a closed client, say; some of these are ValueErrors too
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 reason = _reason(error)
             if response is None:

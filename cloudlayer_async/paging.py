@@ -26,11 +26,11 @@ async def pages(fetch: Callable[[int | None], Awaitable[list[_Item]]]) -> AsyncG
     offset: int | None = None
     while True:
         page = await fetch(offset)
-        fresh = [item for item in page if item.id not in seen]
+        fresh = {item.id: item for item in page if item.id not in seen}
         if not fresh:
             return
-        seen.update(item.id for item in fresh)
-        for item in fresh:
+        seen.update(fresh)
+        for item in fresh.values():
             yield item
         # New items at the top move the rest down, so counting what came is what finds the next ones.
         offset = (offset or 0) + len(page)

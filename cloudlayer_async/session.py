@@ -7,7 +7,7 @@ import random
 import ssl as ssl_module
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -16,7 +16,11 @@ from yarl import URL
 from .errors import ConfigError
 from .models import Limits
 from .polling import Pace
+from .redaction import shown
 from .validation import is_loopback
+
+_FOR_THE_API: Final = ("x-api-key", "authorization", "proxy-authorization", "cookie")
+"""Headers that must not reach the origin of assets."""
 
 
 class SharedSession:
@@ -29,6 +33,9 @@ class SharedSession:
         proxy: The proxy's address; without one the environment's proxy settings count.
         ssl: A context with private certificates, or False to check none.
         trace_configs: aiohttp's own tracing.
+
+    Raises:
+        ConfigError: A value cannot be used.
     """
 
     def __init__(
@@ -40,16 +47,19 @@ class SharedSession:
         ssl: ssl_module.SSLContext | bool = True,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
+        if not isinstance(ssl, (ssl_module.SSLContext, bool)):
+            raise ConfigError(f"ssl must be an ssl.SSLContext, True or False, not {shown(ssl)}")
         self._max_connections = max_connections
         self._borrowed = session is not None
         self._session = session
-        self._proxy = proxy
+        self._proxy = None if proxy is None else _checked_proxy(proxy, "proxy")
         self._ssl = ssl
         self._trace_configs = list(trace_configs)
         self._proxies: dict[URL, str | None] = {}
         """The environment's proxy for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._for_downloads: aiohttp.ClientSession | None = None
         self._stale: list[aiohttp.ClientSession] = []
         """Sessions left by loops that ended without closing them."""
         self.api_gate = asyncio.Semaphore(max_connections)
@@ -105,6 +115,28 @@ class SharedSession:
             raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
         return self._session
 
+    async def open_for_downloads(self) -> aiohttp.ClientSession:
+        """The session; or, where a borrowed one has headers for the API of its own, one on its connections without them."""
+        session = await self.open()
+        if not self._borrowed:
+            return session
+        harmless = {name: value for name, value in session.headers.items() if name.lower() not in _FOR_THE_API}
+        if session.auth is None and len(harmless) == len(session.headers):
+            return session
+        if self._for_downloads is None:
+            proxy = getattr(session, "_default_proxy", None)
+            self._for_downloads = aiohttp.ClientSession(
+                connector=session.connector,
+                connector_owner=False,
+                headers=harmless,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=session.trust_env,
+                trace_configs=session.trace_configs,
+                auto_decompress=session.auto_decompress,
+                **({} if proxy is None else {"proxy": proxy}),
+            )
+        return self._for_downloads
+
     def request_options(self, url: URL) -> dict[str, Any]:
         """What every request carries besides its own: the proxy, and no surprises from a borrowed session's settings."""
         options: dict[str, Any] = {"raise_for_status": False}
@@ -133,6 +165,8 @@ class SharedSession:
             return
         self._closed = True
         session, self._session = self._session, None
+        if self._for_downloads is not None:
+            await self._for_downloads.close()
         if self._borrowed:
             return
         if session is not None and self._loop is not asyncio.get_running_loop():
@@ -149,4 +183,23 @@ def _environment_proxy(origin: URL) -> str | None:
         return None  # an emulator; and plain http to a proxy would show it the key
     proxies = getproxies()
     proxy = proxies.get(origin.scheme) or proxies.get("all")
-    return None if proxy is None or proxy_bypass(f"{origin.host}:{origin.port}") else proxy
+    if proxy is None or proxy_bypass(f"{origin.host}:{origin.port}"):
+        return None
+    return _checked_proxy(proxy, "the environment's proxy")
+
+
+def _checked_proxy(address: object, name: str) -> str:
+    """A proxy's address, its scheme added where it has none, as is usual in the environment.
+
+    Raises:
+        ConfigError: It is none that aiohttp can use. The address, which may hold a password, is not shown.
+    """
+    text = str(address) if isinstance(address, (str, URL)) else ""
+    try:
+        url = URL(text if "://" in text else f"http://{text}")
+        usable = url.scheme in ("http", "https") and bool(url.host)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"{name} must be an http or https address (aiohttp knows no SOCKS)")
+    return str(url)

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache, lru_cache
-from typing import Any, BinaryIO, Final, TypeAlias, TypeVar, cast
+from typing import BinaryIO, Final, TypeAlias, TypeVar, cast
 
 import aiohttp
 import attrs
@@ -424,7 +424,7 @@ class Transport:
         """
         self.shared.enter()
         async with self.shared.download_gate:
-            session = await self.shared.open()
+            session = await self.shared.open_for_downloads()
             # A signed address must arrive as it was given; only one that cannot travel so is encoded.
             address = URL(url, encoded=url.isascii() and " " not in url)
             async with session.get(

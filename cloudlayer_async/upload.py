@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from aiohttp import MultipartWriter
 from aiohttp.abc import AbstractStreamWriter
@@ -39,7 +39,7 @@ class Departure:
     def on_write(self, writer: AbstractStreamWriter) -> None:
         """Called before the first bytes are handed over."""
         # A transport that is gone or closing takes nothing: the write that follows fails, and nothing has left.
-        transport = getattr(writer, "transport", self)
+        transport: Any = getattr(writer, "transport", self)
         if transport is self or not (transport is None or transport.is_closing()):
             self.left = True
 

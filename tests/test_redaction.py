@@ -177,7 +177,7 @@ async def test_a_failing_run_shows_the_key_nowhere(parrot: str, caplog: pytest.L
     caplog.set_level(logging.DEBUG)
     attempts: list[Any] = []
     errors: list[CloudlayerError] = []
-    policy = RetryPolicy(attempts=2, budget=1)
+    policy = RetryPolicy(attempts=1)
     async with AsyncCloudlayer(KEY, base_url=parrot, retry=policy, on_attempt=attempts.append) as client:
         for status in (301, 400, 401, 403, 404, 408, 418, 422, 429, 500, 502, 503):
             for method in ("GET", "POST"):
@@ -193,7 +193,7 @@ async def test_a_failing_run_shows_the_key_nowhere(parrot: str, caplog: pytest.L
         said += list(info.headers.values())
         assert KEY not in "\n".join(said)
         assert KEY.encode() not in pickle.dumps(error)
-    assert len(attempts) > len(errors)
+    assert len(attempts) == len(errors)
     assert KEY not in repr(attempts)
     assert caplog.records
     assert KEY not in caplog.text

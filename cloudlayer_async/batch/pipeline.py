@@ -93,9 +93,9 @@ class AsyncBatch:
         )
         self._ready: deque[Outcome] = deque()
         self._news: asyncio.Event = asyncio.Event()
-        self._final = anyio.Event()
+        self._final: asyncio.Event = asyncio.Event()
         """Set when nothing can be done any more for what is under way."""
-        self._feeding = anyio.CancelScope()
+        self._feeding: anyio.CancelScope | None = None
         self._block: AbstractAsyncContextManager[None] | None = None
         self._entered = False
         self._exhausted = False
@@ -221,7 +221,7 @@ class AsyncBatch:
     async def _feed(self, work: anyio.abc.TaskGroup) -> None:
         """Takes requests, one for each free place."""
         try:
-            with self._feeding:
+            with anyio.CancelScope() as self._feeding:
                 await self._stages.settle_the_past()
                 async with _opened(self._requests) as source:
                     for index in itertools.count():
@@ -298,7 +298,8 @@ class AsyncBatch:
     def _close_the_door(self, *, silent: bool) -> None:
         self._stages.closed = True
         self._stages.silent = self._stages.silent or silent
-        self._feeding.cancel()
+        if self._feeding is not None:
+            self._feeding.cancel()
 
     async def _last_replies(self) -> None:
         """Gives submissions under way a moment to be answered: a job id is worth it."""

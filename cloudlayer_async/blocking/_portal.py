@@ -174,6 +174,24 @@ class Visit(Generic[_T]):
         """Calls a coroutine function in the visit's task, and waits for its result."""
         return self._take(Errand(partial(method, *args, **kwargs), self._line, is_last=False), self._steps.put_nowait)
 
+    def next(self, source: AsyncIterator[_U]) -> _U:
+        """The next item of an async iterator, as `__next__` gives it."""
+        try:
+            return self.step(source.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def look(self, read: Callable[[], _U]) -> _U:
+        """Reads what the loop may be changing: in the loop, while there is one."""
+        engine = self._engine
+        if engine is None or not engine.alive or engine.is_here:
+            return read()
+
+        async def there() -> _U:
+            return read()
+
+        return self._portal.run(there)
+
     def iterate(self, source: AsyncIterator[_U]) -> Generator[_U]:
         """Iterates over an async iterator in the visit's task."""
         while True:

@@ -1,0 +1,1 @@
+"""The parts of generate.py: for developers, left out of the wheel."""
