@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,6 +83,7 @@ def install_nox() -> None:
 
 def go_on_as_nox(arguments: list[str]) -> NoReturn:
     """Becomes the nox of `.venv`."""
+    os.chdir(HERE)  # as nox does; until then a folder `nox` where the caller stands would be taken for it
     with one_at_a_time():
         make_environment()
     if arguments and not arguments[0].startswith("-"):
@@ -157,8 +159,8 @@ def slow(session: nox.Session) -> None:
 @nox.session(python=SUPPORTED[0])
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml allows, of the package's own dependencies and its extras'."""
-    extras = PROJECT["project"]["optional-dependencies"]
-    allowed = [*PROJECT["project"]["dependencies"], *extras["emulator-chromium"], *extras["emulator"], *extras["speed"]]
+    project = PROJECT["project"]
+    allowed = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     pins = [
         f"{requirement.name}=={clause.version}\n"
         for requirement in map(Requirement, allowed)
@@ -190,7 +192,7 @@ def wheel(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """ruff: rules and form."""
     session.install(*group("lint"))
-    session.run("ruff", "check", ".")
+    session.run("ruff", "check", "--output-format", "concise", ".")
     session.run("ruff", "format", "--check", ".")
 
 
@@ -200,7 +202,7 @@ def types(session: nox.Session) -> None:
     install(session, "emulator,speed,s3,progress", *group("typing"))
     with tempfile.TemporaryDirectory() as examples:
         session.run("python", "tests/readme.py", "write", examples)
-        checked = ["cloudlayer_async", *map(str, sorted(HERE.glob("tests/typing/*.py"))), examples]
+        checked = ["cloudlayer_async", "noxfile.py", *map(str, sorted(HERE.glob("tests/typing/*.py"))), examples]
         session.run("python", "-m", "mypy", *checked)
         session.run("python", "-m", "pyright", *checked)
 

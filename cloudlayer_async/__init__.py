@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .batch import AsyncBatch, BatchItem, BatchProgress, BatchReport, Outcome, read_manifest, write_manifest
+    from .batch import AsyncBatch, BatchItem, BatchProgress, BatchReport, Outcome, read_manifest, show_progress, write_manifest
+    from .blocking._batch import Batch
+    from .blocking._client import Cloudlayer
+    from .blocking._conversion import Conversion
     from .client import AsyncCloudlayer
     from .conversion import AsyncConversion, Document
     from .errors import (
@@ -92,13 +95,16 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BasicAuth",
+    "Batch",
     "BatchItem",
     "BatchProgress",
     "BatchReport",
     "BatchStoppedError",
+    "Cloudlayer",
     "CloudlayerError",
     "ConfigError",
     "ConnectionFailedError",
+    "Conversion",
     "ConversionRequest",
     "Cookie",
     "Document",
@@ -143,6 +149,7 @@ __all__ = [
     "WaitForSelector",
     "from_dict",
     "read_manifest",
+    "show_progress",
     "to_dict",
     "write_manifest",
 ]
@@ -156,8 +163,12 @@ if not TYPE_CHECKING:  # checkers must see a misspelt name as an error, which a 
             "BatchReport",
             "Outcome",
             "read_manifest",
+            "show_progress",
             "write_manifest",
         ),
+        "blocking._batch": ("Batch",),
+        "blocking._client": ("Cloudlayer",),
+        "blocking._conversion": ("Conversion",),
         "client": ("AsyncCloudlayer",),
         "conversion": ("AsyncConversion", "Document"),
         "models": (

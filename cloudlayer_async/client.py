@@ -69,6 +69,7 @@ from .session import SharedSession
 from .storage import add_storage_call, delete_storage_call, read_added, read_deleted, read_storage
 from .submission import submit_request
 from .transport import Transport
+from .validation import text, tuple_of
 
 if TYPE_CHECKING:
     from .batch.pipeline import AsyncBatch, OnProgress, Requests
@@ -210,7 +211,8 @@ class AsyncCloudlayer:
         settings = {field.name: given.pop(field.name) for field in attrs.fields(ClientConfig) if field.name in given}
         if given:
             base = settings.get("defaults", self._config.defaults)
-            settings["defaults"] = {**(base or {}), **given}
+            if isinstance(base or {}, Mapping):  # else the check below says so
+                settings["defaults"] = {**(base or {}), **given}
         sibling = object.__new__(type(self))
         sibling._set_up(attrs.evolve(self._config, **settings), self._family, is_root=False)
         return sibling
@@ -470,7 +472,7 @@ class AsyncCloudlayer:
                 `max_retry_after`). Its report says what was submitted.
         """
         from .batch.pipeline import AsyncBatch
-        from .batch.stages import Service
+        from .batch.submitting import Service
 
         return AsyncBatch(
             requests,
@@ -553,10 +555,15 @@ class AsyncCloudlayer:
         """
         if name is None and since is None:
             raise ValidationError("find_jobs needs a name, a moment (since), or both", field="name")
+        if name is not None:
+            text(name, "name")  # what cannot be a name would be found nowhere, and the job be paid again
         if since is None:
             return [job for job in await self.list_jobs() if job.name == name]
         found = []
-        moment = since.astimezone(UTC)
+        try:
+            moment = since.astimezone(UTC)
+        except (AttributeError, OverflowError, ValueError):
+            raise ValidationError(f"since must be a datetime, not {shown(since)}", field="since") from None
         async with aclosing(self.iter_jobs()) as jobs:
             async for job in jobs:
                 if job.timestamp is not None and job.timestamp < moment:
@@ -757,7 +764,7 @@ class AsyncCloudlayer:
         Raises:
             CloudlayerError: As `get_job`.
         """
-        joined = tags if tags is None or isinstance(tags, str) else ",".join(tags)
+        joined = tags if tags is None or isinstance(tags, str) else ",".join(tuple_of(text)(tags, "tags"))
         query = {"type": type, "category": category, "tags": joined, "expand": expand}
         found, _ = await self._transport.send(
             read_call("/v2/templates", query), lambda reply: read_list(reply, Template)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NoReturn
 
 import attrs
 
@@ -138,8 +138,13 @@ class AsyncConversion:
         self._submitted_at = submitted_at
 
     def __repr__(self) -> str:
-        status = self._job.status.value if self._job is not None else "not read yet"
-        return f"<{type(self).__name__} job_id={self._job_id!r} status={status!r}>"
+        status = self.job.status.value if self.job is not None else "not read yet"
+        return f"<{type(self).__name__} job_id={self.job_id!r} status={status!r}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} belongs to a client, and is not pickled: pass its job_id on, and attach() there"
+        )
 
     @property
     def job(self) -> Job | None:

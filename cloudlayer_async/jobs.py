@@ -12,9 +12,10 @@ from datetime import timedelta
 
 import attrs
 
+from .announcements import Announcements, Ear
 from .errors import JobFailedError, ValidationError
 from .models import Job
-from .polling import Durations, OnUpdate, PollContext, PollSchedule, ReadJob, Wake, job_updates, poll_job
+from .polling import Durations, OnUpdate, PollContext, PollSchedule, ReadJob, job_updates, poll_job
 from .protocol import ApiVersion, Reply, path_segment, read_call, read_model
 from .redaction import shown
 from .session import SharedSession
@@ -27,8 +28,8 @@ class Family:
 
     session: SharedSession
     durations: Durations = attrs.field(factory=Durations)
-    wake: Wake | None = None
-    """Announces ended jobs, while a webhook receiver is attached."""
+    announcements: Announcements = attrs.field(factory=Announcements)
+    """What webhook receivers bring."""
 
 
 def seconds_to_wait(timeout: float | timedelta | None, default: float) -> float:
@@ -68,6 +69,10 @@ class Jobs:
         job, _ = await self._transport.send(call, _job_of, within=within)
         return job
 
+    def submitted(self, job_id: str, *, has_webhook: bool) -> None:
+        """Notes a job just accepted, so that news of it are known to be ours."""
+        self._family.announcements.submitted(job_id, self.get, has_webhook=has_webhook)
+
     async def wait(
         self,
         job_id: str,
@@ -84,17 +89,21 @@ class Jobs:
             JobFailedError: It ended badly.
             JobTimeoutError: It has not ended in time.
         """
-        ended = await poll_job(
-            self._reader(job_id, timeout),
-            job_id,
-            self._context(),
-            timeout=timeout,
-            job=job,
-            job_type=job_type,
-            submitted_at=submitted_at,
-            wake=self._family.wake,
-            on_update=on_update,
-        )
+        news = self._family.announcements
+        with news.listening(job_id, self.get) as ear:
+            ended = await poll_job(
+                self._reader(job_id, timeout, ear),
+                job_id,
+                self._context(),
+                timeout=timeout,
+                job=job,
+                job_type=job_type,
+                submitted_at=submitted_at,
+                wake=ear,
+                rely_on_wake=news.expects(job_id),
+                on_update=on_update,
+            )
+        news.found(job_id, ended)
         logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
         if ended.is_error:
             raise JobFailedError(ended)
@@ -102,11 +111,13 @@ class Jobs:
 
     async def watch(self, job_id: str, *, timeout: float) -> AsyncGenerator[Job]:
         """The job as first read and at each change of its status, the end included, well or badly."""
-        read = self._reader(job_id, timeout)
-        updates = job_updates(read, job_id, self._context(), timeout=timeout, wake=self._family.wake)
-        async with aclosing(updates):
-            async for update in updates:
-                yield update
+        with self._family.announcements.listening(job_id, self.get) as ear:
+            # Changes on the way are asked for, and no webhook tells of them: polls go on as usual.
+            read = self._reader(job_id, timeout, ear)
+            updates = job_updates(read, job_id, self._context(), timeout=timeout, wake=ear, rely_on_wake=False)
+            async with aclosing(updates):
+                async for update in updates:
+                    yield update
 
     def _context(self) -> PollContext:
         return PollContext(
@@ -118,12 +129,14 @@ class Jobs:
             max_retry_after=self._transport.retry.max_retry_after,
         )
 
-    def _reader(self, job_id: str, timeout: float) -> ReadJob:
+    def _reader(self, job_id: str, timeout: float, ear: Ear | None) -> ReadJob:
         path_segment(job_id, "job_id")
         self._transport.shared.enter()
         deadline = time.monotonic() + timeout
 
         async def read(wanted: str) -> Job:
+            if ear is not None and (announced := ear.heard()) is not None:
+                return announced  # the receiver has just read it
             # The transport's own repeats must not outlast the wait.
             left = deadline - time.monotonic()
             return await self.get(wanted, within=None if math.isinf(left) else left)

@@ -356,6 +356,7 @@ async def job_updates(
     job_type: str | None = None,
     submitted_at: float | None = None,
     wake: Wake | None = None,
+    rely_on_wake: bool = True,
 ) -> AsyncGenerator[Job]:
     """Read a job until it has ended, and give it each time its status is new: the first one read, the ended one last.
 
@@ -373,8 +374,10 @@ async def job_updates(
         job_type: Its type, such as ``html-pdf``, where the submission tells; else the replies do.
         submitted_at: When it was submitted, by the context's clock; None for a job submitted elsewhere. Gives a grace of
             `NOT_FOUND_GRACE` to a job that is not visible yet, and lets the client learn how long jobs take.
-        wake: Announces ends. While it listens, polls are a safety net only, `max_interval` apart; an announced job is
-            read at once, and if that read does not find it ended, the schedule decides when the next one comes.
+        wake: Announces ends. An announced job is read at once, and if that read does not find it ended, the schedule
+            decides when the next one comes.
+        rely_on_wake: Whether this job's end is sure to be announced: polls are then a safety net only, `max_interval`
+            apart. Else they are made as without `wake`.
 
     Yields:
         The job, each time its status is new.
@@ -395,7 +398,7 @@ async def job_updates(
     since = began if submitted_at is None else submitted_at
     if submitted_at is None:
         due = began
-    elif wake is not None:
+    elif wake is not None and rely_on_wake:
         due = since + schedule.max_interval
     else:
         due = since + schedule.next_delay(0.0, 0, context.durations.history(job_type))
@@ -445,7 +448,7 @@ async def job_updates(
         listen = None if moment is _Moment.ANNOUNCED else wake
         if hold is not None:
             delay = max(hold, schedule.min_interval)
-        elif listen is not None:
+        elif listen is not None and rely_on_wake:
             delay = schedule.max_interval
         else:
             history = context.durations.history(job_type or (job.type if job else None))
@@ -463,6 +466,7 @@ async def poll_job(
     job_type: str | None = None,
     submitted_at: float | None = None,
     wake: Wake | None = None,
+    rely_on_wake: bool = True,
     on_update: OnUpdate | None = None,
 ) -> Job:
     """Wait until a job has ended, well or badly. Other arguments, errors and cancellation are those of `job_updates`.
@@ -483,6 +487,7 @@ async def poll_job(
         job_type=job_type,
         submitted_at=submitted_at,
         wake=wake,
+        rely_on_wake=rely_on_wake,
     )
     async with aclosing(updates):
         async for update in updates:

@@ -260,6 +260,8 @@ def read_call(path: str, query: Mapping[str, object] | None = None) -> HttpCall:
 
 
 def _query(values: Mapping[str, object]) -> dict[str, str]:
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise ValidationError(f"params must be a mapping of names to values, not {shown(values)}", field="params")
     query = {}
     for name, value in values.items():
         if value is None:
@@ -268,7 +270,7 @@ def _query(values: Mapping[str, object]) -> dict[str, str]:
             value = "true" if value else "false"
         if not isinstance(value, (str, int, float)):
             raise ValidationError(f"{name} must be a str, number or bool, not {shown(value)}", field=name)
-        query[name] = text(str(value), name)
+        query[text(name, "params")] = text(str(value), name)
     return query
 
 

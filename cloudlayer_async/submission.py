@@ -43,6 +43,7 @@ async def submit_request(
     reply, info = await transport.send(call, lambda reply: _read(call, reply), repeat_refused=repeat_refused)
     if isinstance(reply, Job):
         logger.info("%s accepted: job %s", kind, reply.id)
+        jobs.submitted(reply.id, has_webhook=request.webhook is not None)
         return AsyncConversion(
             transport=transport,
             jobs=jobs,

@@ -34,7 +34,7 @@ from .errors import (
 )
 from .models import Attempt, Limits, ResponseInfo
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
-from .redaction import Secret, redacted
+from .redaction import Secret, in_words, redacted
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .session import SharedSession
 from .upload import Departure, Upload
@@ -222,7 +222,7 @@ class Transport:
 
     def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> aiohttp.ClientTimeout:
         connect, read = self.timeouts.connect, self.timeouts.read + call.render_seconds
-        whole = connect + read + math.ceil(known_bytes / _SLOWEST_UPLOAD)
+        whole = connect + read + known_bytes // _SLOWEST_UPLOAD
         if call.render_seconds:
             # The product comes with the reply: it may take long to arrive, and only silence in it is limited to `read`.
             return _client_timeout(whole + self.timeouts.job, connect, read)
@@ -473,7 +473,7 @@ def _never_connected(error: BaseException) -> bool:
 def _described(error: BaseException, key: Secret) -> str:
     """An exception in words: its type and reason; no address with credentials, no key."""
     if isinstance(error, aiohttp.ClientResponseError):
-        words = f"{error.status} {error.message}"
+        words = error.message  # its status is made up where the reply was no HTTP
     elif isinstance(error, TimeoutError):
         words = "timed out"
     else:
@@ -482,7 +482,7 @@ def _described(error: BaseException, key: Secret) -> str:
         except Exception:  # aiohttp's own, when made by hand as tests do
             words = str(getattr(error, "strerror", None) or "")
     words = re.sub(r"//\S*@", "//***@", words)
-    words = redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key.reveal())
+    words = in_words(redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key.reveal()))
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 

@@ -7,7 +7,8 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -18,12 +19,9 @@ import pytest
 import pytest_asyncio
 import trustme
 from aioresponses import aioresponses as Mocked
-from servers import Service
+from servers import KEY, Clock, Service
 
 from cloudlayer_async import AsyncCloudlayer
-
-KEY = "cl-0123456789abcdef-secret"
-
 
 class _MockedResponse(aiohttp.ClientResponse):
     """aioresponses 0.7.9 does not give what aiohttp 3.14 asks for (pnuckowski/aioresponses #289)."""
@@ -47,30 +45,6 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mocked]:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoff without waiting: chance always takes the shortest."""
     monkeypatch.setattr(random, "random", lambda: 0.0)
-
-
-class Clock:
-    """Monotonic time in which sleeping costs nothing: whoever sleeps moves everybody's time."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-        """The sleeps that were asked for."""
-        self._ahead = 0.0
-        self._monotonic = time.monotonic
-        self._sleep = asyncio.sleep
-
-    def monotonic(self) -> float:
-        """The time."""
-        return self._monotonic() + self._ahead
-
-    async def sleep(self, seconds: float, result: Any = None) -> Any:
-        """Like asyncio's, at once."""
-        until = self.monotonic() + seconds
-        if seconds > 0:
-            self.slept.append(seconds)
-        await self._sleep(0)
-        self._ahead += max(0.0, until - self.monotonic())
-        return result
 
 
 @pytest.fixture
@@ -112,6 +86,37 @@ async def client(service: Service, no_environment: None) -> AsyncIterator[AsyncC
     """A client of `service`."""
     async with AsyncCloudlayer(KEY, base_url=service.url) as client:
         yield client
+
+
+Connect = Callable[..., Awaitable[AsyncCloudlayer]]
+"""Makes a client of an address, which the end of the test closes."""
+
+
+@pytest_asyncio.fixture
+async def connect(no_environment: None) -> AsyncIterator[Connect]:
+    """Clients with sessions of their own."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(address: str, **settings: Any) -> AsyncCloudlayer:
+            return await stack.enter_async_context(AsyncCloudlayer(KEY, base_url=address, **settings))
+
+        yield connect
+
+
+@pytest_asyncio.fixture(params=["owned", "borrowed"])
+async def connect_any(request: pytest.FixtureRequest, no_environment: None) -> AsyncIterator[Connect]:
+    """Clients with sessions of their own, then the same on sessions of the caller."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(address: str, **settings: Any) -> AsyncCloudlayer:
+            if request.param == "borrowed":
+                connector = aiohttp.TCPConnector(ssl=settings.pop("ssl", True))
+                traces = settings.pop("trace_configs", None)
+                session = aiohttp.ClientSession(connector=connector, trace_configs=traces)
+                settings["session"] = await stack.enter_async_context(session)
+            return await stack.enter_async_context(AsyncCloudlayer(KEY, base_url=address, **settings))
+
+        yield connect
 
 
 @pytest.fixture(scope="session")

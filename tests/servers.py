@@ -1,4 +1,4 @@
-"""Servers on loopback that do what a test tells them, and write down what really arrived.
+"""Servers on loopback that do what a test tells them, and write down what really arrived; and a clock.
 
 `RawServer` speaks bytes, so that it can break every rule; `Service` speaks HTTP, and answers what it was given to answer.
 """
@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 import struct
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -20,6 +21,7 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict
 
+KEY = "cl-0123456789abcdef-secret"
 JOB = {"id": "7Kq2", "status": "pending", "type": "html-pdf"}
 DONE = {"id": "7Kq2", "status": "success", "type": "html-pdf"}
 PDF = b"%PDF-1.7 made by a test"
@@ -43,6 +45,30 @@ class Request:
     def json(self) -> Any:
         """The body's data."""
         return json.loads(self.body)
+
+
+class Clock:
+    """Monotonic time in which sleeping costs nothing: whoever sleeps moves everybody's time."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        """The sleeps that were asked for."""
+        self._ahead = 0.0
+        self._monotonic = time.monotonic
+        self._sleep = asyncio.sleep
+
+    def monotonic(self) -> float:
+        """The time."""
+        return self._monotonic() + self._ahead
+
+    async def sleep(self, seconds: float, result: Any = None) -> Any:
+        """Like asyncio's, at once."""
+        until = self.monotonic() + seconds
+        if seconds > 0:
+            self.slept.append(seconds)
+        await self._sleep(0)
+        self._ahead += max(0.0, until - self.monotonic())
+        return result
 
 
 # --- bytes --------------------------------------------------------------------------------------------------------
@@ -137,6 +163,7 @@ class Exchange:
             while await self._more():
                 pass
         self.server.hung_up.set()
+        self.close()
 
     @property
     def is_open(self) -> bool:

@@ -8,6 +8,7 @@ import graphlib
 import io
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ FLOORS: list[set[str]] = [
     {"requests", "_keywords"},
     {"wire"},
     {"disposition", "retry", "protocol", "verdict", "polling"},
-    {"upload", "session", "transport"},
+    {"upload", "session", "transport", "announcements"},
     {"jobs", "downloads", "config"},
     {"conversion", "storage", "paging"},
     {"submission"},
@@ -38,7 +39,7 @@ FLOORS: list[set[str]] = [
 """From the ground up. A room may import its own floor and those below."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {"wire", "protocol", "verdict", "retry", "disposition", "storage", "requests", "options", "models", "validation"}
-USES_AIOHTTP = {"upload", "session", "transport", "downloads", "client", "webhooks", "batch", "testing"}
+USES_AIOHTTP = {"upload", "session", "transport", "downloads", "client", "webhooks", "batch", "blocking", "testing"}
 """`upload` makes bodies, `transport` sends them over `session`, `downloads` reads; the rest name its types or serve."""
 FRONT_DOOR = "cloudlayer_async"
 VERSION = f"{FRONT_DOOR}.__version__"
@@ -66,6 +67,7 @@ class Import(NamedTuple):
     line: int
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
 
@@ -80,7 +82,8 @@ def room_of(module: str) -> str:
     return module.partition(".")[2].partition(".")[0]
 
 
-def imports(path: Path) -> Iterator[Import]:
+@cache
+def imports(path: Path) -> list[Import]:
     """Those that happen when it runs, inside functions too; not those for type checkers."""
     package = path.relative_to(ROOT).parent.parts
     names = {dotted(module) for module in modules()}
@@ -102,7 +105,7 @@ def imports(path: Path) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
             yield from walk(child)
 
-    yield from walk(ast.parse(path.read_text(encoding="utf-8")))
+    return list(walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def test_there_is_something_to_read() -> None:

@@ -214,6 +214,13 @@ def test_what_a_query_cannot_carry_is_refused(value: Any) -> None:
     assert caught.value.field == "tags"
 
 
+@pytest.mark.parametrize("params", [5, "a=1", [("a", 1)], {5: 1}, {None: 1}, {"\ud800": 1}])
+def test_a_query_is_a_mapping_of_names(params: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        free_call("GET", "/jobs", version="v2", params=params)
+    assert caught.value.field == "params"
+
+
 # --- calls to any endpoint ------------------------------------------------------------------------------------------
 
 CONVERSIONS = [

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 import attrs
 
@@ -42,7 +42,7 @@ def split_entry(entry: Any) -> tuple[str | None, ConversionRequest]:
         raise ValidationError(
             f"a batch takes request objects, or pairs (key, request), not a {type(request).__name__}", field="requests"
         )
-    return key, cast(ConversionRequest, request)
+    return key, request
 
 
 async def digest(request: ConversionRequest, salt: bytes) -> str:
@@ -127,3 +127,13 @@ class Tokens:
         if job.params is not None and isinstance(sent := job.params.get("name"), str):
             changes["params"] = {**job.params, "name": self.strip(sent)}
         return attrs.evolve(job, **changes) if changes else job
+
+
+@attrs.frozen(eq=False)
+class Doubt:
+    """An item whose submission had no answer."""
+
+    number: int
+    label: str
+    """The job's name, token included."""
+    intent_step: int

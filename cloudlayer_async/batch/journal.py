@@ -2,8 +2,8 @@
 
 Format, version 1 (`PRAGMA user_version`; `PRAGMA application_id` is 0x636C6A31, "clj1")
 ----------------------------------------------------------------------------------------
-``meta(name, value)`` holds ``id`` (the eight characters in its tokens), ``salt`` (hexadecimal), ``account`` (a salted digest of
-the API key; never the key) and ``base_url``. ``items`` has one row for each item:
+``meta(name, value)`` holds ``id`` (the eight characters in its tokens), ``salt`` (hexadecimal), ``account`` (a salted
+digest of the API key; never the key) and ``base_url``. ``items`` has one row for each item:
 
 =================  =====================================================================================================
 ``number``         the item's number, in the order in which items were first seen; its token is made of it
@@ -11,38 +11,44 @@ the API key; never the key) and ``base_url``. ``items`` has one row for each ite
                    caller's own key; no html, no option, no secret is kept
 ``occurrence``     1 for the first item of this digest, 2 for the second, and so on
 ``kind``           such as ``html_to_pdf``
+``name``           the job's name as its user gave it, without the token
 ``state``          ``open``: nothing is at the service · ``intent``: it may have been sent · ``submitted``: accepted, see
                    ``job_id`` · ``finished``: its product is had, see ``path`` · ``failed``: its job failed · ``ambiguous``:
                    sent, and it could not be found out whether it was accepted
 ``run``            the last run in which it was asked for
 ``intent_step``    when the intent was written, and
 ``accepted_step``  when the acceptance was, counted in steps of this journal, which order them without a clock
-``job_id``, ``asset_id``, ``path``, ``size``, ``content_type``, ``credits``, ``error`` (an error's class), ``changed`` (Unix time)
+``job_id`` ...     and ``asset_id``, ``path``, ``size`` (bytes), ``content_type``, ``credits``, ``error`` (an error's class),
+                   ``changed`` (Unix time)
 =================  =====================================================================================================
 
 What a sudden end leaves behind
 -------------------------------
 Every step that spends money, or claims a file name, is on the disk (WAL, ``synchronous=FULL``) before it is taken:
 
-1. *Before the intent is on the disk.* Nothing was sent, since sending waits for it. The row is not there, or ``open``: the item
-   is submitted by the next run, for the first time.
-2. *Intent on the disk, not sent yet* (also: waiting for a rate limit's end, or refused by 429). ``intent``. The next run cannot
-   tell this from 3, so it looks the token up, proves that there is no job (see `settling`), and submits.
-3. *Sent; accepted or not; no answer read.* ``intent``. Look-up finds the token (the job is adopted: ``submitted``), or proves that
-   there is no job (submitted again), or cannot prove it (``ambiguous``; never submitted again by itself).
+1. *Before the intent is on the disk.* Nothing was sent, since sending waits for it. The row is not there, or
+   ``open``: the item is submitted by the next run, for the first time.
+2. *Intent on the disk, not sent yet* (also: waiting for a rate limit's end, or refused by 429). ``intent``. The
+   next run cannot tell this from 3, so it looks the token up, proves that there is no job (see `settling`), and
+   submits.
+3. *Sent; accepted or not; no answer read.* ``intent``. Look-up finds the token (the job is adopted: ``submitted``),
+   or proves that there is no job (submitted again), or cannot prove it (``ambiguous``; never submitted again by
+   itself).
 4. *Answer read, acceptance not on the disk yet.* As 3: look-up finds the job, which exists for certain.
-5. *Acceptance on the disk; the job pending, done, or half downloaded.* ``submitted`` with its ``job_id``. The next run waits for that
-   job and fetches its product. A half-written file has another name (``.part``) and is never taken for a product.
-6. *File about to be put in its place.* ``path`` and ``size`` were written just before. A file of that size at that path is the
-   product, since it is put there whole and in one step; else it is downloaded again, and gets a free name: nothing that is
-   there is ever replaced.
+5. *Acceptance on the disk; the job pending, done, or half downloaded.* ``submitted`` with its ``job_id``. The next
+   run waits for that job and fetches its product. A half-written file has another name (``.part``) and is never
+   taken for a product.
+6. *File about to be put in its place.* ``path`` and ``size`` were written just before. A file of that size at that
+   path is the product, since it is put there whole and in one step; else it is downloaded again, and gets a free
+   name: nothing that is there is ever replaced.
 7. *File in its place, ``finished`` not on the disk yet.* As 6: it is found, and nothing is fetched or paid.
-8. *Finished on the disk.* The next run gives its outcome without any call, while the file is there whole. When it is gone, or
-   was never saved, it is fetched again by its ``job_id``: that costs nothing.
+8. *Finished on the disk.* The next run gives its outcome without any call, while the file is there whole. When it
+   is gone, or was never saved, it is fetched again by its ``job_id``: that costs nothing.
 
-A withdrawn intent (refused, not connected, cancelled before a byte left) goes back to ``open``; a crash before that is written is 2.
-A full disk fails the step that cannot be written, and so stops the batch *before* what the step was to allow; where the step was
-an acceptance, it is 4. Two runs at once cannot be: the file is locked while it is open.
+A withdrawn intent (refused, not connected, cancelled before a byte left) goes back to ``open``; a crash before that
+is written is 2. A full disk fails the step that cannot be written, and so stops the batch *before* what the step
+was to allow; where the step was an acceptance, it is 4. Two runs at once cannot be: the file is locked while it is
+open.
 """
 
 from __future__ import annotations
@@ -55,12 +61,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from ..errors import JournalError
-from .identity import Tokens
+from .identity import Doubt, Tokens
 from .writer import Writer
 
 VERSION: Final = 1
@@ -75,6 +81,7 @@ CREATE TABLE items (
     key TEXT NOT NULL,
     occurrence INTEGER NOT NULL,
     kind TEXT NOT NULL,
+    name TEXT,
     state TEXT NOT NULL,
     run INTEGER NOT NULL,
     intent_step INTEGER,
@@ -90,6 +97,7 @@ CREATE TABLE items (
     UNIQUE (key, occurrence)
 );
 CREATE INDEX items_by_run ON items (key, run, occurrence);
+CREATE INDEX items_by_path ON items (path) WHERE path IS NOT NULL;
 CREATE INDEX items_unsettled ON items (state) WHERE state IN ('intent', 'ambiguous');
 """
 
@@ -126,11 +134,10 @@ _COLUMNS: Final = "number, state, intent_step, job_id, asset_id, path, size, con
 
 
 def _record(row: tuple[object, ...]) -> Record:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    path = Path(os.fsdecode(values["path"])) if isinstance(values["path"], (str, bytes)) else None
-    size = values["size"]
-    values.update(state=State(str(values["state"])), path=path, whole=path is not None and _size_of(path) == size)
-    return Record(**values)  # type: ignore[arg-type]
+    values: dict[str, Any] = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    path = values["path"] = None if values["path"] is None else Path(os.fsdecode(values["path"]))
+    values["state"] = State(values["state"])
+    return Record(**values, whole=path is not None and _size_of(path) == values["size"])
 
 
 def _size_of(path: Path) -> int | None:
@@ -173,7 +180,7 @@ class Journal:
             JournalError: It is in use, damaged, no journal, of a newer version, another account's or another service's.
         """
         # Absolute, since the program may go to another folder while the file is open.
-        journal = cls(Writer(Path(os.path.abspath(path)), on_fault))
+        journal = cls(Writer(Path.cwd() / path, on_fault))
         try:
             await journal._writer.start()
             await journal._writer.run(lambda connection: journal._set_up(connection, str(path), key, base_url))
@@ -188,19 +195,22 @@ class Journal:
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    async def claim(self, key: str, *, kind: str, unique: bool, credits: float | None) -> Record | None:
+    async def claim(
+        self, key: str, *, kind: str, name: str | None, unique: bool, credits: float | None
+    ) -> Record | None:
         """The row of the next item of this key that was not asked for in this run; made when there is none.
 
         Args:
             key: ``digest:...`` or ``key:...``.
             kind: The request's kind.
+            name: The job's name without a token.
             unique: There can be only one item of this key.
             credits: When given, an open item is marked as sent in the same step, with this estimate of its cost.
 
         Returns:
             The row as it was before; None when a unique key was asked for twice.
         """
-        return await self._writer.run(lambda connection: self._claim(connection, key, kind, unique, credits))
+        return await self._writer.run(lambda connection: self._claim(connection, key, kind, name, unique, credits))
 
     async def begin(self, number: int, credits: float) -> int:
         """Writes down that an item may have been sent from now on; gives the step."""
@@ -220,7 +230,13 @@ class Journal:
         # As bytes where the name is no Unicode, which the file system takes and SQLite's texts do not.
         text = os.path.abspath(path)
         values = {"path": text if text.isprintable() else os.fsencode(text), "size": size}
-        self._writer.run_in_thread(lambda connection: self._set(connection, number, values))
+
+        def place(connection: sqlite3.Connection) -> None:
+            # The path was free, so whoever had it before has lost the file: this one must not be taken for theirs.
+            connection.execute("UPDATE items SET path = NULL WHERE path = ?", (values["path"],))
+            self._set(connection, number, values)
+
+        self._writer.run_in_thread(place)
 
     def finished(self, number: int, *, credits: float, asset_id: str | None, content_type: str | None) -> None:
         """Writes down that an item's product is had."""
@@ -240,13 +256,14 @@ class Journal:
         """Writes down that it cannot be known whether an item was accepted."""
         self._change(number, state=State.AMBIGUOUS, error=error)
 
-    async def unsettled(self) -> list[tuple[int, int]]:
-        """Numbers and intent steps of the items of which it is not known whether they were accepted."""
+    async def unsettled(self) -> list[Doubt]:
+        """The items of which it is not known whether they were accepted."""
 
-        def read(connection: sqlite3.Connection) -> list[tuple[int, int]]:
-            return connection.execute(
-                "SELECT number, coalesce(intent_step, 0) FROM items WHERE state IN ('intent', 'ambiguous')"
-            ).fetchall()
+        def read(connection: sqlite3.Connection) -> list[Doubt]:
+            found = connection.execute(
+                "SELECT number, name, intent_step FROM items WHERE state IN ('intent', 'ambiguous')"
+            )
+            return [Doubt(number, self.tokens.label(name, number), step) for number, name, step in found]
 
         return await self._writer.run(read)
 
@@ -280,7 +297,9 @@ class Journal:
         elif application != _APPLICATION_ID:
             raise JournalError(f"journal {path!r}: it is another program's database, no journal")
         elif version != VERSION:
-            raise JournalError(f"journal {path!r}: its format is {version}, and this version of the package reads {VERSION}")
+            raise JournalError(
+                f"journal {path!r}: its format is {version}, and this version of the package reads {VERSION}"
+            )
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         self.salt = bytes.fromhex(meta["salt"])
         self.tokens = Tokens(meta["id"])
@@ -309,22 +328,32 @@ class Journal:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def _claim(
-        self, connection: sqlite3.Connection, key: str, kind: str, unique: bool, credits: float | None
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        kind: str,
+        name: str | None,
+        unique: bool,
+        credits: float | None,
     ) -> Record | None:
         row = connection.execute(
             f"SELECT {_COLUMNS} FROM items WHERE key = ? AND run < ? ORDER BY run, occurrence LIMIT 1", (key, self._run)
         ).fetchone()
         if row is None:
-            (last,) = connection.execute("SELECT coalesce(max(occurrence), 0) FROM items WHERE key = ?", (key,)).fetchone()
+            (last,) = connection.execute(
+                "SELECT coalesce(max(occurrence), 0) FROM items WHERE key = ?", (key,)
+            ).fetchone()
             if unique and last:
                 return None
             row = connection.execute(
-                "INSERT INTO items (key, occurrence, kind, state, run, changed) VALUES (?, ?, ?, 'open', ?, ?)"
+                "INSERT INTO items (key, occurrence, kind, name, state, run, changed) VALUES (?, ?, ?, ?, 'open', ?, ?)"
                 f" RETURNING {_COLUMNS}",
-                (key, last + 1, kind, self._run, time.time()),
+                (key, last + 1, kind, name, self._run, time.time()),
             ).fetchall()[0]
         else:
             connection.execute("UPDATE items SET run = ? WHERE number = ?", (self._run, row[0]))
+            if row[1] == State.OPEN:  # only then is it sent anew, perhaps under a name that has changed
+                connection.execute("UPDATE items SET name = ? WHERE number = ?", (name, row[0]))
         record = _record(row)
         if credits is not None and record.state is State.OPEN:
             record = attrs.evolve(record, intent_step=self._begin(connection, record.number, credits))

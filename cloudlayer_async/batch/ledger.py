@@ -153,7 +153,7 @@ class Ledger:
         """An item is left as it is, since the batch ends."""
         self._leave(item)
         self.changes += 1
-        if (item.job_id is not None or item.maybe_sent) and len(self._in_flight) < KEPT:
+        if item.job_id is not None or item.maybe_sent:
             self._in_flight.append(item.reported())
 
     # --- credits ----------------------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ class Ledger:
     def charge(self, item: Item, reported: float | None, *, succeeded: bool) -> float:
         """What a job has cost, by the service's figure, else as documented; gives it.
 
-        For a job that failed, of which the service gives no figure, nothing is counted as spent, but what was set aside for it
-        stays set aside: whether it was billed is not documented.
+        For a job that failed, of which the service gives no figure, nothing is counted as spent, but what was set aside
+        for it stays set aside: whether it was billed is not documented.
         """
         cost = reported if reported is not None else float(item.cost)
         if item.reserved:

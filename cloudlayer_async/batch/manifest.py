@@ -82,8 +82,8 @@ def read_manifest(path: str | os.PathLike[str], *, bad_lines: Literal["refuse", 
     optional ``"key"`` names the item for a journal. A source that is a file is ``{"path": "..."}``, one that is bytes
     ``{"base64": "..."}``. Empty lines are passed over.
 
-    The whole file is checked here, before anything can be submitted; the requests themselves are read one by one later, so that
-    a long manifest takes no memory.
+    The whole file is checked here, before anything can be submitted; the requests themselves are read one by one later,
+    so that a long manifest takes no memory.
 
     Args:
         path: The file.
@@ -131,5 +131,3 @@ def write_manifest(requests: Iterable[Entry], path: str | os.PathLike[str]) -> i
             count += 1
         file.commit()
     return count
-
-

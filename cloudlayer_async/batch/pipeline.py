@@ -1,11 +1,12 @@
 """`AsyncBatch`: many conversions, a bounded number of them under way, outcomes as they come.
 
-Requests are taken one by one, each when there is a place for it, and each place is free again when its outcome has been taken:
-so neither a fast source nor a slow consumer makes anything grow. An item on its way is one task that passes three stages
-(see `stages`); sending, reading jobs and downloading have gates of their own in the transport, and waiting holds none of them.
+Requests are taken one by one, each when there is a place for it, and each place is free again when its outcome has
+been taken: so neither a fast source nor a slow consumer makes anything grow. An item on its way is one task that
+passes three stages (see `stages`); sending, reading jobs and downloading have gates of their own in the transport,
+and waiting holds none of them.
 
-Tasks live in two nested groups. The outer one belongs to the caller's `async with` block. The inner one, with the items in it, can
-be cancelled when the batch must stop, without touching the caller's own code.
+Tasks live in two nested groups. The outer one belongs to the caller's `async with` block. The inner one, with the
+items in it, can be cancelled when the batch must stop, without touching the caller's own code.
 """
 
 from __future__ import annotations
@@ -16,27 +17,29 @@ import itertools
 import math
 import os
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 import anyio
 import anyio.abc
-import attrs
 
-from ..errors import BatchStoppedError, ConfigError, JournalError, ValidationError
+from ..errors import BatchStoppedError, ConfigError, ValidationError
 from ..redaction import shown
 from ..requests import BaseOptions, ConversionRequest
 from ..transport import logger
+from .ending import NotSubmitted, OutOfCredits, Stop, is_final, reason_to_stop
 from .identity import split_entry
+from .journal import Journal
 from .ledger import Item, Ledger, Stage, expected_cost
 from .outcome import Outcome
 from .progress import BatchProgress
 from .report import BatchReport
 from .saving import Destination, SaveTo
 from .slots import Slots
-from .stages import NotSubmitted, OutOfCredits, Service, Stages, Stop, is_final, reason_to_stop
+from .stages import Stages
+from .submitting import Service, Submitter
 
 Entry: TypeAlias = ConversionRequest | tuple[str, ConversionRequest]
 """A request, or a pair of a key of the caller's and a request."""
@@ -52,7 +55,7 @@ _PROGRESS_INTERVAL: Final = 0.2
 
 
 class AsyncBatch:
-    """A batch under way; made by `AsyncCloudlayer.batch`, used as ``async with ... as batch: async for outcome in batch: ...``.
+    """A batch under way: ``async with cl.batch(...) as batch: async for outcome in batch: ...``.
 
     Outcomes come in the order in which they are known. Leaving the block early (by `break`, an error, or cancellation) stops
     taking requests; what was submitted goes on at the service, and is named in the report's `in_flight` and in the journal.
@@ -71,9 +74,13 @@ class AsyncBatch:
     ) -> None:
         _check_requests(requests)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise ValidationError(f"concurrency must be an int of at least 1, not {shown(concurrency)}", field="concurrency")
+            raise ValidationError(
+                f"concurrency must be an int of at least 1, not {shown(concurrency)}", field="concurrency"
+            )
         if max_credits is not None and (
-            isinstance(max_credits, bool) or not isinstance(max_credits, (int, float)) or not 0 <= max_credits < math.inf
+            isinstance(max_credits, bool)
+            or not isinstance(max_credits, (int, float))
+            or not 0 <= max_credits < math.inf
         ):
             raise ValidationError(f"max_credits must be a number from 0, not {shown(max_credits)}", field="max_credits")
         if on_progress is not None and not callable(on_progress):
@@ -83,14 +90,12 @@ class AsyncBatch:
         self._on_progress = on_progress
         self._slots = Slots(concurrency)
         self._ledger = Ledger(max_credits)
-        self._stages = Stages(
-            service,
-            slots=self._slots,
-            ledger=self._ledger,
-            destination=None if save_to is None else Destination(save_to),
-            journal_path=journal,
-            on_fault=self._stop_at_once,
-        )
+        self._service = service
+        self._destination = None if save_to is None else Destination(save_to)
+        self._journal_path = journal
+        self._pace = service.transport.shared.pace
+        self._doors: tuple[Stages, Submitter] | None = None
+        """What to close when nothing more is to be sent."""
         self._ready: deque[Outcome] = deque()
         self._news: asyncio.Event = asyncio.Event()
         self._final: asyncio.Event = asyncio.Event()
@@ -153,7 +158,7 @@ class AsyncBatch:
             total=self._total,
             ready=len(self._ready),
             concurrency=self._slots.limit,
-            paused=self._stages.paused(),
+            paused=self._pace.remaining(),
             finished=self._finished,
         )
 
@@ -174,11 +179,20 @@ class AsyncBatch:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        await self._stages.open()
+        journal = await self._opened_journal()
+        submitter = Submitter(self._service, slots=self._slots, ledger=self._ledger, journal=journal)
+        stages = Stages(
+            self._service.config,
+            submitter=submitter,
+            ledger=self._ledger,
+            destination=self._destination,
+            journal=journal,
+        )
+        self._doors = (stages, submitter)
         error: BaseException | None = None
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._supervise)
+                group.start_soon(self._supervise, stages, submitter)
                 try:
                     yield
                 except asyncio.CancelledError:
@@ -192,21 +206,36 @@ class AsyncBatch:
         finally:
             self._finished = True
             self._ledger.end()
-            with anyio.CancelScope(shield=True):
-                await self._stages.aclose()
+            if journal is not None:
+                with anyio.CancelScope(shield=True):
+                    await journal.aclose()
         if error is None and self._unchanged and not self._raised:
             error = self._cause  # not to be lost when the caller has left early
         if error is not None:
             raise error
 
-    async def _supervise(self) -> None:
+    async def _opened_journal(self) -> Journal | None:
+        if self._journal_path is None:
+            return None
+        transport = self._service.transport
+        transport.shared.enter()
+        journal = await Journal.open(
+            self._journal_path,
+            key=await transport.current_key(),
+            base_url=self._service.config.base_url,
+            on_fault=self._stop,
+        )
+        self._ledger.spent_before(journal.spent)
+        return journal
+
+    async def _supervise(self, stages: Stages, submitter: Submitter) -> None:
         try:
             async with anyio.create_task_group() as reporting:  # ends with the work
                 if self._on_progress is not None:
                     reporting.start_soon(self._tell_progress, self._on_progress)
                 async with anyio.create_task_group() as work:
                     reporting.start_soon(self._end_when_final, work.cancel_scope)
-                    work.start_soon(self._feed, work)
+                    work.start_soon(self._feed, work, stages, submitter)
                 reporting.cancel_scope.cancel()
         finally:
             self._finished = True
@@ -218,11 +247,11 @@ class AsyncBatch:
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 
-    async def _feed(self, work: anyio.abc.TaskGroup) -> None:
+    async def _feed(self, work: anyio.abc.TaskGroup, stages: Stages, submitter: Submitter) -> None:
         """Takes requests, one for each free place."""
         try:
             with anyio.CancelScope() as self._feeding:
-                await self._stages.settle_the_past()
+                await submitter.settle_the_past()
                 async with _opened(self._requests) as source:
                     for index in itertools.count():
                         await self._slots.acquire()
@@ -237,11 +266,11 @@ class AsyncBatch:
                             self._unchanged = True
                             self._note_cause(error)
                             return
-                        self._take(index, entry, work)
+                        self._take(index, entry, work, stages)
         except Exception as error:
             self._stop(error)
 
-    def _take(self, index: int, entry: Any, work: anyio.abc.TaskGroup) -> None:
+    def _take(self, index: int, entry: Any, work: anyio.abc.TaskGroup, stages: Stages) -> None:
         try:
             key, request = split_entry(entry)
         except ValidationError as error:
@@ -253,12 +282,12 @@ class AsyncBatch:
             return
         item = Item(index=index, request=request, key=key, cost=expected_cost(request))
         self._ledger.enter(item)
-        work.start_soon(self._carry, item)
+        work.start_soon(self._carry, item, stages)
 
-    async def _carry(self, item: Item) -> None:
+    async def _carry(self, item: Item, stages: Stages) -> None:
         """Takes one item all the way to its outcome."""
         try:
-            outcome = await self._stages.carry(item)
+            outcome = await stages.carry(item)
         except NotSubmitted as left:
             self._ledger.leave_alone(item)
             self._slots.release()
@@ -296,24 +325,25 @@ class AsyncBatch:
             logger.warning("the batch stops: %s", self._ledger.stopped)
 
     def _close_the_door(self, *, silent: bool) -> None:
-        self._stages.closed = True
-        self._stages.silent = self._stages.silent or silent
+        if self._doors is not None:
+            stages, submitter = self._doors
+            stages.closed = True
+            submitter.silent = submitter.silent or silent
         if self._feeding is not None:
             self._feeding.cancel()
 
     async def _last_replies(self) -> None:
         """Gives submissions under way a moment to be answered: a job id is worth it."""
         with anyio.move_on_after(_LAST_REPLIES):
-            while not self._finished and self._ledger.under_way(Stage.SUBMITTING) and self._stages.calling():
+            while not self._finished and self._ledger.under_way(Stage.SUBMITTING):
+                if self._pace.remaining() and not self._service.transport.shared.calls_under_way:
+                    return  # they wait for the end of a pause, and nothing of them has left
                 await anyio.sleep(0.01)
 
     async def _end_when_final(self, work: anyio.CancelScope) -> None:
         await self._final.wait()
         await self._last_replies()
         work.cancel()
-
-    def _stop_at_once(self, fault: JournalError) -> None:
-        self._stop(fault)
 
     # --- progress ---------------------------------------------------------------------------------------------------
 
@@ -339,7 +369,8 @@ def _check_requests(requests: Any) -> None:
         hasattr(requests, "__aiter__") or hasattr(requests, "__iter__")
     ):
         raise ValidationError(
-            f"requests must be an iterable or async iterable of request objects, not {shown(requests)}", field="requests"
+            f"requests must be an iterable or async iterable of request objects, not {shown(requests)}",
+            field="requests",
         )
 
 
@@ -351,16 +382,17 @@ async def _opened(requests: Requests) -> AsyncIterator[Callable[[], Awaitable[An
         try:
             yield later.__anext__
         finally:
-            if inspect.isasyncgen(later):
+            if isinstance(later, AsyncGenerator):
                 with anyio.CancelScope(shield=True):
                     await later.aclose()
         return
     now: Iterator[Any] = iter(requests)
 
     async def following() -> Any:
-        for entry in now:
-            return entry
-        raise StopAsyncIteration
+        try:
+            return next(now)
+        except StopIteration:
+            raise StopAsyncIteration from None
 
     try:
         yield following

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 KEPT = 1_000
-"""So many failures, and ambiguous items, are in a report one by one; beyond, they are only counted."""
+"""So many failures, and so many ambiguous items, are in a report one by one; beyond, they are only counted."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +48,7 @@ class BatchItem:
 class BatchReport:
     """What a batch came to, or how far it has come. Times are seconds.
 
-    Lists hold the first 1,000 each; the counts are always exact, and a journal holds every item.
+    `failures` and `ambiguous_items` hold the first 1,000 each; the counts are exact, and a journal holds every item.
     """
 
     pulled: int
@@ -90,9 +90,9 @@ class BatchReport:
         head = "Batch finished" if self.finished else f"Batch stopped: {self.stopped}" if self.stopped else "Batch open"
         lines = [
             f"{head} after {self.elapsed:.1f} s",
-            f"  {self.pulled:,} requests: {self.succeeded:,} succeeded ({self.resumed:,} of them earlier), "
-            f"{self.failed:,} failed, {self.ambiguous:,} ambiguous, {len(self.in_flight):,} left in flight",
-            f"  {self.accepted:,} accepted, {self.credits:g} credits, {self.retries:,} retries, {self.refusals:,} refusals",
+            f"  {self.pulled:,} requests: {self.succeeded:,} succeeded ({self.resumed:,} earlier), {self.failed:,} failed",
+            f"  {self.ambiguous:,} ambiguous, {len(self.in_flight):,} left in flight, {self.accepted:,} accepted now",
+            f"  {self.credits:g} credits, {self.retries:,} retries, {self.refusals:,} refusals",
         ]
         if self.mean_seconds:
             lines.append("  on average " + ", ".join(f"{stage} {s:.2f} s" for stage, s in self.mean_seconds.items()))

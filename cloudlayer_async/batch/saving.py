@@ -51,7 +51,8 @@ class Destination:
             return
         if not isinstance(save_to, (str, os.PathLike)) or not isinstance(os.fspath(save_to), str):
             raise ValidationError(
-                f"save_to must be a folder or a function from a request to a path, not {shown(save_to)}", field="save_to"
+                f"save_to must be a folder or a function from a request to a path, not {shown(save_to)}",
+                field="save_to",
             )
         if not os.fspath(save_to):
             raise ValidationError("save_to must be a folder, not an empty text", field="save_to")
@@ -75,7 +76,6 @@ class Destination:
         if target.is_folder:
             return Place(folder=target.path, name=None)
         return Place(folder=target.path.parent, name=target.path.name)
-
 
     @contextmanager
     def reserved(self, folder: Path, name: str) -> Iterator[Path]:
@@ -133,9 +133,7 @@ async def fetch(
             try:
                 path = await file.finish()
             except OSError as error:
-                raise DownloadError(
-                    f"the product cannot be written: {error}", job_id=conversion.job_id
-                ) from error
+                raise DownloadError(f"the product cannot be written: {error}", job_id=conversion.job_id) from error
     assert conversion.job is not None
     return Document(
         content=content,

@@ -1,15 +1,16 @@
 """Settling a submission of which no answer came: was it accepted, or is there proof that it was not?
 
-Design rule 1. A token that shows up in the list of jobs settles it: the job is ours. That there is *no* job is proven only by
-two lists in a row, both asked for after a settle time past the end of the attempt, neither of which holds the token, and each
-of which
+Design rule 1. A token that shows up in the list of jobs settles it: the job is ours. That there is *no* job is
+proven only by two lists in a row, both asked for after a settle time past the end of the attempt, neither of which
+holds the token, and each of which
 
-* reaches back beyond the moment before the intent: it holds a job of this journal that was accepted earlier, or it is shorter
-  than a full page, so that it is everything there is; and
+* reaches back beyond the moment before the intent: it holds a job of this journal that was accepted earlier, or it
+  is shorter than a full page, so that it is everything there is; and
 * holds, down to there, no entry that could be the job with its name cut short or left out.
 
-Pages overlap by one entry, so that what lies between two pages is not taken for absent. Where the service shows no more than
-one page, what was asked after an intent may push its job out of sight; there, submissions wait while something is settled.
+Pages overlap by one entry, so that what lies between two pages is not taken for absent. Where the service shows no
+more than one page, what was asked after an intent may push its job out of sight; there, submissions wait while
+something is settled.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import attrs
 
 from ..errors import CloudlayerError
 from ..models import Job
-from .identity import Tokens
+from .identity import Doubt, Tokens
 
 SETTLE_TIME: Final = 2.0
 """Seconds after an attempt's end from which on a list is believed to show its job."""
@@ -43,16 +44,6 @@ class Verdict(enum.Enum):
     UNPROVEN = enum.auto()
 
 
-@attrs.frozen(eq=False)
-class Doubt:
-    """An item whose submission had no answer."""
-
-    number: int
-    label: str
-    """The job's name, token included."""
-    intent_step: int
-
-
 @attrs.frozen
 class Entry:
     """A job in a list, as far as settling goes."""
@@ -62,9 +53,7 @@ class Entry:
     name: str
 
 
-def judge(
-    doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int], *, complete: bool
-) -> Verdict:
+def judge(doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int], *, complete: bool) -> Verdict:
     """What a list proves of an item whose token is not in it. Pure.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class Slots:
@@ -53,7 +54,8 @@ class Slots:
             if place.done() and not place.cancelled():
                 self.release()
             else:
-                self._waiting.remove(place)
+                with suppress(ValueError):  # passed over already
+                    self._waiting.remove(place)
             raise
 
     def release(self) -> None:

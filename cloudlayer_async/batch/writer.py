@@ -30,9 +30,7 @@ class _Step(Generic[_T]):
 
     __slots__ = ("answer", "run")
 
-    def __init__(
-        self, run: Callable[[sqlite3.Connection], _T], answer: asyncio.Future[_T] | Future[_T] | None
-    ) -> None:
+    def __init__(self, run: Callable[[sqlite3.Connection], _T], answer: asyncio.Future[_T] | Future[_T] | None) -> None:
         self.run = run
         self.answer = answer
 
@@ -140,10 +138,8 @@ class Writer:
                 waiting.append((step.answer, fault if fault is not None else results[place]))
         assert self._loop is not None
         if waiting or (fault is not None and not told):
-            try:
+            with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
                 self._loop.call_soon_threadsafe(self._answer, waiting, None if told else fault)
-            except RuntimeError:
-                pass  # the loop is gone, and with it whoever waited
 
     # --- back on the loop -------------------------------------------------------------------------------------------
 

@@ -229,7 +229,7 @@ class Engine:
 
 
 _open_engines: Final[set[Engine]] = set()
-"""Those that run. In a forked child also its parent's: this keeps them, and what lives in them, alive and untouched there."""
+"""Those that run. In a forked child also its parent's: so they, and what lives in them, stay alive and untouched there."""
 
 
 def on_an_engine() -> bool:

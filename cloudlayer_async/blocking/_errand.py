@@ -1,7 +1,7 @@
 """One call between a thread and the event loop: the errand there, and the way back for functions of the caller's.
 
-An `Errand` is carried out by a task in the loop while its caller waits. Functions that the caller gave (`on_update`, a batch's
-iterable) come back over the `Line`, and run in the caller's thread while it waits.
+An `Errand` is carried out by a task in the loop while its caller waits. Functions that the caller gave (`on_update`, a
+batch's iterable) come back over the `Line`, and run in the caller's thread while it waits.
 """
 
 from __future__ import annotations

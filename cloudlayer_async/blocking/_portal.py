@@ -1,14 +1,14 @@
-"""Typed doors from threads into an event loop: all by hand that the blocking client needs, with `_engine` and `_errand` behind.
+"""Typed doors from threads into an event loop: what the blocking client needs, with `_engine` and `_errand` behind them.
 
-A `Portal` owns an event loop in a thread of its own, started when first used: `run` is the door for coroutines, `iterate` for
-async generators, `enter` for async context managers. What holds at all of them:
+A `Portal` owns an event loop in a thread of its own, started when first used: `run` is the door for coroutines, `iterate`
+for async generators, `enter` for async context managers. What holds at all of them:
 
-* Whatever interrupts a waiting caller (Ctrl-C, a signal handler that raises) cancels the call, waits until its coroutine has
-  stopped, and takes over what that one knew: `maybe_billed`, `job_id`, notes.
-* Iterators and context managers are a `Visit`: one task takes every step, since cancel scopes, time limits and generators must
-  not move between tasks.
-* A forked child does not find its parent's thread. What the parent had stays alive and untouched in it (a socket closed there
-  would leave the epoll that both share), and it makes its own: see `Home`.
+* Whatever interrupts a waiting caller (Ctrl-C, a signal handler that raises) cancels the call, waits until its coroutine
+  has stopped, and takes over what that one knew: `maybe_billed`, `job_id`, notes.
+* Iterators and context managers are a `Visit`: one task takes every step, since cancel scopes, time limits and generators
+  must not move between tasks.
+* A forked child does not find its parent's thread. What the parent had stays alive and untouched in it (a socket closed
+  there would leave the epoll that both share), and it makes its own: see `Home`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python cloudlayer_async/blocking/generate.py            # write
     python cloudlayer_async/blocking/generate.py --check    # fail when what is there differs
 
-Standard library only, and nothing of the package is imported but itself: it works when generated files are absent or broken.
-What it writes is put together from source text, so that it does not depend on the Python that runs it. Left out of the wheel.
+Standard library only, and nothing of the package is imported but `_generator`: it works when generated files are absent or
+broken. What it writes is put together from source text, so that it does not depend on the Python that runs it. Left out of
+the wheel.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from cloudlayer_async import AsyncBatch, AsyncCloudlayer, HtmlToPdf, PollSchedule
 from cloudlayer_async.batch.pipeline import Requests
-from cloudlayer_async.batch.stages import Service
+from cloudlayer_async.batch.submitting import Service
 
 from .service import KEY, FakeService
 
@@ -42,9 +42,7 @@ MakeBatch = Callable[..., AsyncBatch]
 
 def batch_of(client: AsyncCloudlayer, requests: Requests, *, settle_time: float = SETTLE, **options: Any) -> AsyncBatch:
     """A batch as `client.batch` makes it, that settles quickly."""
-    service = Service(
-        config=client._config, transport=client._transport, jobs=client._jobs, settle_time=settle_time
-    )
+    service = Service(config=client._config, transport=client._transport, jobs=client._jobs, settle_time=settle_time)
     options = {"concurrency": 32, "save_to": None, "journal": None, "max_credits": None, "on_progress": None, **options}
     return AsyncBatch(requests, service=attrs.evolve(service), **options)
 

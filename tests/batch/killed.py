@@ -1,6 +1,6 @@
 """A program that is killed and started again: a journalled batch. Run by `test_kill`.
 
-    python killed.py BASE_URL FOLDER COUNT
+python killed.py BASE_URL FOLDER COUNT
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cloudlayer_async import AsyncCloudlayer, HtmlToPdf, PollSchedule
 from cloudlayer_async.batch.pipeline import AsyncBatch
-from cloudlayer_async.batch.stages import Service
+from cloudlayer_async.batch.submitting import Service
 
 
 async def main(base_url: str, folder: Path, count: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-import json
 import random
 import socket
 import struct
@@ -111,7 +110,12 @@ class FakeService:
 
     def _shown(self, job: Job) -> dict[str, Any]:
         status = "error" if job.failed else "success" if job.done else "pending"
-        shown: dict[str, Any] = {"id": job.id, "status": status, "type": "html-pdf", "params": {**job.body, "html": "..."}}
+        shown: dict[str, Any] = {
+            "id": job.id,
+            "status": status,
+            "type": "html-pdf",
+            "params": {**job.body, "html": "..."},
+        }
         if self.shows_names and job.name is not None:
             shown["name"] = job.name
         if status == "success":
@@ -137,7 +141,9 @@ class FakeService:
         if self.paging:
             limit = int(request.query.get("limit", limit or len(newest)))
             offset = int(request.query.get("offset", 0))
-        return web.json_response([self._shown(job) for job in newest[offset : None if limit is None else offset + limit]])
+        return web.json_response(
+            [self._shown(job) for job in newest[offset : None if limit is None else offset + limit]]
+        )
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         assert "X-API-Key" not in request.headers
@@ -211,7 +217,6 @@ class FaultMix:
 
     async def after(self, request: web.Request, body: dict[str, Any]) -> web.Response | None:
         return reset(request) if self._strikes("after") else None
-
 
 
 async def until(condition: Callable[[], bool], within: float = 10.0) -> None:

@@ -101,9 +101,7 @@ async def test_items_are_known_by_content_not_by_place_or_path(
     assert service.accepted == 6
 
 
-async def test_another_webhook_or_other_defaults_make_no_other_item(
-    service: FakeService, journal: Path
-) -> None:
+async def test_another_webhook_or_other_defaults_make_no_other_item(service: FakeService, journal: Path) -> None:
     for number in range(2):
         async with make_client(service.base_url, defaults={"landscape": bool(number)}) as cl:
             hook = f"http://127.0.0.1/hook/{number}"
@@ -263,10 +261,10 @@ async def test_a_folder_that_is_not_there_is_a_journal_error(cl: AsyncCloudlayer
 
 
 async def test_no_secret_and_no_page_is_in_it(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
-    requests = [HtmlToPdf("<p>very private page</p>", name="quiet name", extra={"token": "hidden-token"})]
+    requests = [HtmlToPdf("<p>very private page</p>", extra={"token": "hidden-token"})]
     await run(cl, requests, journal=journal)
     written = b"".join(path.read_bytes() for path in journal.parent.glob("run.db*"))
-    for secret in (KEY.encode(), b"private", b"quiet name", b"hidden-token"):
+    for secret in (KEY.encode(), b"private", b"hidden-token"):
         assert secret not in written
     assert b"digest:" in written
 
@@ -287,9 +285,8 @@ async def test_every_intent_is_on_the_disk_before_it_is_sent(
 
     service.before = photograph
     async with batch_of(cl, pages(8), journal=journal, concurrency=4) as batch:
-        tokens = None
         async for _ in batch:
-            tokens = batch._stages._journal and batch._stages._journal.tokens
-    assert tokens is not None and len(seen) == 8
+            pass
+    assert len(seen) == 8
     for name, states in seen:
-        assert dict(states)[tokens.number_in(name)] == "intent"
+        assert dict(states)[int(name.rpartition("-")[2], 36)] == "intent"

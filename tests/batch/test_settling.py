@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from cloudlayer_async import AmbiguousSubmissionError, AsyncCloudlayer, ServerError
-from cloudlayer_async.batch.settling import Doubt, Entry, Verdict, judge
+from cloudlayer_async.batch.identity import Doubt
+from cloudlayer_async.batch.settling import Entry, Verdict, judge
 
 from .conftest import batch_of, make_client, pages
 from .service import FakeService, FaultMix, refusal, reset
@@ -218,9 +219,7 @@ async def test_two_lists_are_read_after_the_settle_time(
         return None
 
     service.before, service.on_list = lose_first, note
-    outcomes = await run(
-        cl, [*pages(1), *pages(1, name="late")], journal=journal, concurrency=1, settle_time=0.1
-    )
+    outcomes = await run(cl, [*pages(1), *pages(1, name="late")], journal=journal, concurrency=1, settle_time=0.1)
     assert all(outcome.ok for outcome in outcomes)
     late = [moment for moment in lists if moment >= lost_at[0] + 0.1]
     assert len(lists) == 3 and len(late) == 2 and late[1] - late[0] >= 0.045
@@ -245,5 +244,3 @@ async def test_a_mix_of_faults_loses_nothing_and_pays_nothing_twice(
     assert len(files) == count and {file.stat().st_size for file in files} == {service.size}
     assert batch.report.ambiguous == 0 and batch.report.credits == count
     print(f"{count} items, seed {seed}: {dict(mix.struck)}; {batch.report}")
-
-

@@ -82,17 +82,19 @@ def all_rules() -> dict[str, Rules]:
         "`aclose()`": "`close()`",
         "The service, for asyncio.": "The service, without `await`: for scripts, notebooks, threads, views and workers.",
         "any number of tasks of one event loop.": (
-            "any number of threads. Inside a running event loop (a notebook has one) it works and blocks that loop. A forked "
-            "child makes connections of its own. Your callbacks, and the requests of a batch, run in the thread that waits "
-            "for the call, and may use the client; Ctrl-C ends the call and leaves the client usable."
+            "any number of threads. Inside a running event loop (a notebook has one) it works and blocks that loop. A "
+            "forked child makes connections of its own. Your callbacks, and the requests of a batch, run in the thread "
+            "that waits for the call, and may use the client. Ctrl-C ends the call and leaves the client usable."
         ),
         "is called for each attempt, so that keys can be rotated.": (
-            "is called for each attempt, so that keys can be rotated; in the client's own thread, so it must not use the client."
+            "is called for each attempt, so that keys can be rotated; in the client's own thread, so that it must not use "
+            "the client."
         ),
         "A session of yours: used, never closed. Excludes `proxy`, `ssl` and `trace_configs`.": (
             "Only None: a session belongs to an event loop, which here is the client's own."
         ),
-        "; a borrowed session stays open": ", and ends its thread. Calls under way in other threads are cancelled",
+        "; a borrowed session stays open": ", and ends its thread",
+        "Doing so twice is fine.": "Calls under way in other threads end with a `ConfigError`. Doing so twice is fine.",
         "asyncio.CancelledError: Cancelled; with": "KeyboardInterrupt: Interrupted; with",
         "in one await:": "in one call:",
         "also a CancelledError": "also a KeyboardInterrupt",

@@ -28,12 +28,17 @@ class Source:
         self.path = path
         self.text = path.read_text(encoding="utf-8")
         self.tree = ast.parse(self.text, filename=str(path))
+        self._lines = self.text.encode().splitlines(keepends=True)  # a node's columns count bytes
 
     def of(self, node: ast.AST) -> str:
         """A node's own text, on one line."""
-        segment = ast.get_source_segment(self.text, node)
-        assert segment is not None
-        return " ".join(segment.split())
+        # ast.get_source_segment takes the whole module apart for each node: seconds in all.
+        assert isinstance(node, (ast.stmt, ast.expr, ast.arg))
+        assert node.end_lineno is not None
+        lines = self._lines[node.lineno - 1 : node.end_lineno]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return " ".join(b"".join(lines).decode().split())
 
     def refuse(self, node: ast.stmt, why: str) -> NoReturn:
         """Ends the generation."""

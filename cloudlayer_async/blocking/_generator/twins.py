@@ -94,8 +94,10 @@ class Method:
     @property
     def _options(self) -> str:
         """The request class whose options the method takes."""
-        assert self.node.args.kwarg is not None and self.node.args.kwarg.annotation is not None
-        return self.source.of(self.node.args.kwarg.annotation).removeprefix("Unpack[").removesuffix("Options]")
+        taken = self.node.args.kwarg
+        assert taken is not None
+        assert taken.annotation is not None
+        return self.source.of(taken.annotation).removeprefix("Unpack[").removesuffix("Options]")
 
     def _parameters(self) -> list[str]:
         arguments = self.node.args
@@ -254,4 +256,4 @@ def _from_here(origin: str, module: str, depth: int) -> str:
         return origin
     folders = module.lstrip(".").split(".")[:-1]
     above = folders[: depth + 1 - dots] if dots <= depth else []
-    return "..."[:2] + ".".join([*above, origin.lstrip(".")])
+    return ".." + ".".join([*above, origin.lstrip(".")])

@@ -9,6 +9,7 @@ import itertools
 import math
 import re
 import statistics
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,6 +54,19 @@ _PARAGRAPH_GAP = 1.6
 """A step from line to line that ends a paragraph, in heights of the line."""
 
 
+def check(document: bytes) -> None:
+    """See to it that a DOCX is one: LibreOffice takes anything, and prints what it cannot read as text.
+
+    Raises:
+        RenderError: It is none.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(document)) as archive:
+            archive.getinfo("word/document.xml")
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise RenderError(f"The document cannot be read as a DOCX: {error}") from error
+
+
 def to_html(document: bytes) -> tuple[str, list[str]]:
     """Turn a DOCX into a whole HTML document.
 
@@ -62,6 +76,7 @@ def to_html(document: bytes) -> tuple[str, list[str]]:
     Raises:
         RenderError: It is no DOCX.
     """
+    check(document)
     try:
         result = mammoth.convert_to_html(io.BytesIO(document), style_map=_STYLES)
         title = docx.Document(io.BytesIO(document)).core_properties.title or ""

@@ -179,6 +179,7 @@ class Conversion:
     async def _docx_pdf(self, job: Job, upload: bytes) -> bytes:
         office = soffice.find()
         if office is not None:
+            await job.work("docx_check", {}, (upload,))
             self._engines = "LibreOffice"
             return await soffice.to_pdf(office, upload)
         frame = await job.work("docx_html", {}, (upload,))

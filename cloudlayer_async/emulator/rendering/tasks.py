@@ -88,6 +88,14 @@ def merge_images(call: Call) -> Frame:
     return Frame({}, (pdfs.from_images(call.blobs),))
 
 
+def docx_check(call: Call) -> Frame:
+    """See to it that an upload is a DOCX."""
+    from .office import check
+
+    check(call.blobs[0])
+    return Frame({})
+
+
 def docx_html(call: Call) -> Frame:
     """Turn a DOCX into HTML."""
     from .office import to_html
@@ -119,5 +127,5 @@ def _painter(call: Call) -> Any:
     return Painter(page, call.arguments["options"], call.load)
 
 
-_ALL = (template, paint_pdf, paint_image, finish_image, preview, merge, merge_images, docx_html, pdf_docx)
+_ALL = (template, paint_pdf, paint_image, finish_image, preview, merge, merge_images, docx_check, docx_html, pdf_docx)
 TASKS: Mapping[str, Callable[[Call], Frame]] = {task.__name__: task for task in _ALL}

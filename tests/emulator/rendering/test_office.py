@@ -80,6 +80,8 @@ async def test_docx_to_pdf_uses_an_office_that_is_there(pluto: Renderer, no_offi
     rendering = await convert(pluto, "docx-pdf", document)
     assert pdf(rendering.content).text == "from the office"
     assert (rendering.engine, rendering.notes) == ("LibreOffice", ())
+    with pytest.raises(RenderError, match="cannot be read as a DOCX"):
+        await convert(pluto, "docx-pdf", b"PK\x03\x04 no archive")
 
 
 async def test_an_office_that_hangs_is_ended(pluto: Renderer, no_office: Path, document: bytes) -> None:

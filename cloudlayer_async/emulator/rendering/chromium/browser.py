@@ -21,7 +21,9 @@ _ADDRESS = re.compile(rb"DevTools listening on (ws://\S+)")
 _ISOLATION = (
     "--proxy-server=http://127.0.0.1:1",
     "--proxy-bypass-list=<-loopback>",
+    # One switch, two names: the headless shell's and the whole browser's.
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--disable-quic",
 )
 _FLAGS = (

@@ -203,6 +203,9 @@ class Tab:
         is_main = params.get("resourceType") == "Document" and params.get("frameId") == self._main
         if not self._page.is_address and address == DOCUMENT_URL:
             return self._own_document()
+        if params.get("resourceType") == "Other" and URL(address).path == "/favicon.ico":
+            # Asked for by some browsers, by no document; it is not drawn.
+            return None
         if request["method"] not in ("GET", "HEAD"):
             self._job.notes.add(f"Not sent: a {request['method']} request to {shown(URL(address))}")
             return None

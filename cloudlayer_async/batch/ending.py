@@ -1,0 +1,49 @@
+"""What makes going on with a batch pointless, and what then still happens to its items."""
+
+from __future__ import annotations
+
+from ..errors import AuthenticationError, ConfigError, JournalError
+from .outcome import Outcome
+from .saving import is_disk_full
+
+
+class Stop(Exception):
+    """Why a batch must not go on, where that is nobody's error.
+
+    Args:
+        reason: In words.
+        at_once: Nothing can be done for what is under way, either.
+    """
+
+    def __init__(self, reason: str, *, at_once: bool = False) -> None:
+        super().__init__(reason)
+        self.at_once = at_once
+
+
+class OutOfCredits(Stop):
+    """The next conversion would pass `max_credits`. What was let through before is sent all the same."""
+
+
+class NotSubmitted(Exception):
+    """An item that goes no further, because the batch ends; `reason` is what ends it, where the item brought it up."""
+
+    def __init__(self, reason: BaseException | None = None) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+def is_final(cause: BaseException) -> bool:
+    """Whether nothing can be done any more, not even for what is under way."""
+    if isinstance(cause, Stop):
+        return cause.at_once
+    return isinstance(cause, (AuthenticationError, ConfigError, JournalError))
+
+
+def reason_to_stop(outcome: Outcome) -> BaseException | None:
+    """What in an outcome makes it pointless to go on with others."""
+    error = outcome.error
+    if error is None:
+        return None
+    if is_disk_full(error):
+        return Stop(f"there is no room for products: {error}")
+    return error if is_final(error) else None

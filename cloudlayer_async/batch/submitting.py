@@ -1,0 +1,312 @@
+"""Submitting one item, until it is accepted or cannot be.
+
+Submissions go through `submission.submit_request`, the one path that spends credits. What is repeated, and why:
+
+* a refusal (429, or 503 with Retry-After) puts the item back: everybody pauses once, the number of places halves,
+  and the item, first in the queue, is sent again when there is a place; it uses up no attempt;
+* a failed connection is repeated inside the transport, by the client's `RetryPolicy`;
+* an unknown outcome is settled by look-up when there is a journal (see `settling`), and sent again only when that
+  has proven that there is no job; without a journal it is the item's outcome.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+import anyio
+import attrs
+
+from ..config import ClientConfig
+from ..conversion import AsyncConversion
+from ..errors import (
+    AmbiguousSubmissionError,
+    CloudlayerError,
+    JournalError,
+    RateLimitError,
+    ServiceUnavailableError,
+    UnexpectedResponseError,
+    ValidationError,
+)
+from ..jobs import Jobs
+from ..models import Attempt, Job
+from ..protocol import Reply, read_call, read_list
+from ..requests import ConversionRequest, with_defaults
+from ..submission import submit_request
+from ..transport import Transport
+from .ending import NotSubmitted, Stop, is_final
+from .identity import Doubt, Tokens
+from .journal import Journal
+from .ledger import Item, Ledger, Stage
+from .settling import SETTLE_TIME, Settlement, Verdict
+from .slots import Slots
+
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds of the longest pause after a refusal that does not say for how long."""
+
+
+@attrs.frozen(kw_only=True)
+class Service:
+    """What a client lends to its batches."""
+
+    config: ClientConfig
+    transport: Transport
+    jobs: Jobs
+    settle_time: float = SETTLE_TIME
+
+
+class Submitter:
+    """Sends the items of one batch.
+
+    Args:
+        service: The client's means.
+        slots: Places for conversions under way.
+        ledger: The books.
+        journal: The batch's journal, if it has one.
+    """
+
+    def __init__(self, service: Service, *, slots: Slots, ledger: Ledger, journal: Journal | None) -> None:
+        self._service = service
+        self._slots = slots
+        self._ledger = ledger
+        self._journal = journal
+        self._settlement: Settlement | None = None
+        config, transport = service.config, service.transport
+        self._pace = transport.shared.pace
+        policy = transport.retry
+        if journal is not None:
+            # What is ambiguous is settled here, by look-up.
+            policy = attrs.evolve(policy, resubmit_ambiguous=False)
+            self._settlement = Settlement(self._read_jobs, journal.accepted_steps, journal.tokens, service.settle_time)
+        self._sender = Transport(
+            transport.shared,
+            base_url=config.base_url,
+            key=config.key,
+            timeouts=config.timeouts,
+            retry=policy,
+            on_attempt=self._attempted,
+        )
+        self._alone = anyio.Lock()
+        self._refused_in_a_row = 0
+        self.silent = False
+        """Whether nothing is sent any more."""
+
+    async def _read_jobs(self, limit: int | None, offset: int | None) -> list[Job]:
+        def read(reply: Reply) -> list[Job]:
+            return read_list(reply, Job)
+
+        call = read_call(f"/{self._service.config.api_version}/jobs", {"limit": limit, "offset": offset})
+        found, _ = await self._service.transport.send(call, read)
+        return found
+
+    def _attempted(self, attempt: Attempt) -> None:
+        if attempt.retry_in is not None and attempt.request.startswith("POST "):
+            self._ledger.retries += 1
+        if self._service.config.on_attempt is not None:
+            self._service.config.on_attempt(attempt)
+
+    async def settle_the_past(self) -> None:
+        """Settles what earlier runs of the journal left open, before anything new can push it out of sight.
+
+        Raises:
+            CloudlayerError: The list of jobs cannot be had, so that nothing is known of what may have been accepted.
+        """
+        if self._journal is None:
+            return
+        journal = self._journal
+        errors: list[CloudlayerError] = []
+
+        async def settle(doubt: Doubt) -> None:
+            assert self._settlement is not None
+            try:
+                found = await self._settlement.settle(doubt)
+            except CloudlayerError as error:
+                errors.append(error)
+                return
+            if isinstance(found, Job):
+                journal.accepted(doubt.number, found.id)
+            elif found is Verdict.ABSENT:
+                journal.withdraw(doubt.number)
+            else:
+                journal.ambiguous(doubt.number, AmbiguousSubmissionError.__name__)
+
+        async with anyio.create_task_group() as group:
+            for doubt in await journal.unsettled():
+                group.start_soon(settle, doubt)
+        if errors:
+            raise errors[0]
+
+    def attached(self, job_id: str, job: Job | None = None) -> AsyncConversion:
+        """The handle of a conversion submitted earlier."""
+        service = self._service
+        return AsyncConversion(
+            transport=service.transport,
+            jobs=service.jobs,
+            version=service.config.api_version,
+            job=job,
+            job_id=job_id,
+        )
+
+    def unproven(self, item: Item, why: str, cause: CloudlayerError | None = None) -> AmbiguousSubmissionError:
+        """The error of an item of which neither can be told."""
+        error = AmbiguousSubmissionError(
+            f"{why}, and the list of jobs neither shows its job nor proves that there is none: it was not sent again; "
+            f'look for it with find_jobs(name="{item.label}")',
+            name=item.label,
+            status=getattr(cause, "status", None),
+            request=getattr(cause, "request", ""),
+            history=getattr(cause, "history", ()),
+        )
+        error.__cause__ = cause
+        return error
+
+    def withdraw(self, item: Item, error: CloudlayerError | None = None) -> None:
+        """Nothing of the item is at the service."""
+        self._ledger.give_back(item)
+        item.maybe_sent = False
+        if self._journal is not None and item.number is not None:
+            self._journal.withdraw(item.number, None if error is None else type(error).__name__)
+
+    async def submit(self, item: Item, request: ConversionRequest, step: int | None) -> AsyncConversion:
+        """Sends an item until it is accepted, or cannot be."""
+        try:
+            conversion = await self._until_accepted(item, request, step)
+        except CloudlayerError as error:
+            if not error.maybe_billed and not isinstance(error, JournalError):
+                self.withdraw(item, error)
+            raise
+        except BaseException as error:
+            item.maybe_sent = item.maybe_sent or bool(getattr(error, "maybe_billed", False))
+            if not item.maybe_sent:
+                self.withdraw(item)
+            raise
+        item.maybe_sent = True
+        self._ledger.accepted += 1
+        self._slots.accepted()
+        if self._journal is not None and item.number is not None and conversion.job_id is not None:
+            self._journal.accepted(item.number, conversion.job_id)
+        return conversion
+
+    async def _until_accepted(self, item: Item, request: ConversionRequest, step: int | None) -> AsyncConversion:
+        settled = 0
+        while True:
+            if self._settlement is not None:
+                await self._settlement.clear()
+            if self.silent:
+                raise NotSubmitted
+            era = self._slots.era
+            self._ledger.move(item, Stage.SUBMITTING)
+            try:
+                conversion = await self._send(request)
+                self._refused_in_a_row = 0
+                return conversion
+            except CloudlayerError as error:
+                if _is_refusal(error):
+                    refusal: CloudlayerError | None = error
+                elif self._journal is None or not error.maybe_billed:
+                    raise
+                else:
+                    refusal = None
+                    assert step is not None
+                    assert item.number is not None
+                    if (found := await self._settled(item, error, step)) is not None:
+                        return found
+                    # There is proof that no job exists.
+                    settled += 1
+                    if settled >= self._sender.retry.attempts or isinstance(error, UnexpectedResponseError):
+                        error.maybe_billed = False
+                        raise
+                    self._ledger.retries += 1
+                    self._ledger.move(item, Stage.WAITING)
+                    step = await self._journal.begin(item.number, item.cost)
+            if refusal is not None:
+                await self._put_back(item, refusal, era)
+
+    async def _send(self, request: ConversionRequest) -> AsyncConversion:
+        if self._journal is not None and not self._journal.anchored:
+            # Until one job of this journal exists, no list can be seen to reach back beyond another's intent.
+            async with self._alone:
+                if not self._journal.anchored:
+                    return await self._send_now(request)
+        return await self._send_now(request)
+
+    async def _send_now(self, request: ConversionRequest) -> AsyncConversion:
+        service = self._service
+        return await submit_request(
+            request, config=service.config, transport=self._sender, jobs=service.jobs, repeat_refused=False
+        )
+
+    async def _put_back(self, item: Item, refusal: CloudlayerError, era: int) -> None:
+        """Everybody pauses, once; the item waits for a place again, before all others."""
+        self._ledger.move(item, Stage.WAITING)
+        longest = self._sender.retry.max_retry_after
+        wait: float | None = getattr(refusal, "retry_after", None)
+        if wait is not None and wait > longest:
+            raise NotSubmitted(Stop(str(refusal), at_once=True))
+        if era == self._slots.era:
+            self._ledger.refusals += 1
+            self._refused_in_a_row += 1
+        if wait is None:
+            wait = (
+                min(longest, _LONGEST_PAUSE, 0.5 * 2.0 ** min(self._refused_in_a_row, 10)) * (1 + random.random()) / 2
+            )
+        self._pace.hold(wait)
+        self._slots.refused(era)
+        await self._slots.requeue()
+
+    async def _settled(self, item: Item, error: CloudlayerError, step: int) -> AsyncConversion | None:
+        """The handle of a job that exists after all; None when it is proven that there is none.
+
+        Raises:
+            AmbiguousSubmissionError: Neither can be told.
+            CloudlayerError: Nothing can be told any more: the key was revoked, or the like.
+        """
+        assert self._journal is not None
+        assert self._settlement is not None
+        assert item.number is not None
+        assert item.label is not None
+        item.maybe_sent = True
+        try:
+            found = await self._settlement.settle(Doubt(item.number, item.label, step))
+        except CloudlayerError as fault:
+            if is_final(fault):
+                raise
+            found = Verdict.UNPROVEN
+        if isinstance(found, Job):
+            return self.attached(found.id, found)
+        if found is Verdict.UNPROVEN:
+            self._journal.ambiguous(item.number, AmbiguousSubmissionError.__name__)
+            raise self.unproven(item, str(error), error)
+        item.maybe_sent = False
+        return None
+
+
+def _is_refusal(error: CloudlayerError) -> bool:
+    """Whether nothing was accepted and the service wants to be asked later."""
+    if isinstance(error, ServiceUnavailableError):
+        return error.retry_after is not None
+    return isinstance(error, RateLimitError)
+
+
+def check_durable(request: ConversionRequest, config: ClientConfig) -> str | None:
+    """Refuses a request whose reply could not be had again after it was lost; gives its job's name.
+
+    Raises:
+        ValidationError: `async_` or `storage` is False.
+    """
+    effective = with_defaults(request, config.defaults)
+    for name in ("async_", "storage"):
+        if getattr(effective, name) is False:
+            raise ValidationError(
+                f"{type(request).__name__}.{name} cannot be False in a batch with a journal: "
+                "a product that came with a lost reply could not be had again",
+                field=name,
+            )
+    return effective.name
+
+
+def durable(request: ConversionRequest, config: ClientConfig, tokens: Tokens, number: int) -> ConversionRequest:
+    """A request as an item of a journal is sent: asynchronous, stored, with its token behind its name."""
+    effective = with_defaults(request, config.defaults)
+    storage = True if effective.storage is None else effective.storage
+    return attrs.evolve(request, async_=True, storage=storage, name=tokens.label(effective.name, number))

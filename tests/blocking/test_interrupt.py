@@ -1,0 +1,157 @@
+"""Ctrl-C: the call is cancelled, its coroutine has stopped, the client stays usable, and nothing paid for is lost."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal
+from servers import DONE, RawServer, Service, http, silence
+
+from cloudlayer_async import Cloudlayer, HtmlToPdf, Job, UrlToPdf
+
+from .conftest import KEY, Gate, StartRaw, happens, interrupt_when
+
+
+def test_the_call_is_cancelled_and_the_client_stays_usable(
+    start_raw: StartRaw, servers: BlockingPortal, no_environment: None
+) -> None:
+    server = start_raw(silence)
+    with Cloudlayer(KEY, base_url=server.url) as cl:
+        pressed = interrupt_when(lambda: happens(servers, server.arrived.wait))
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            cl.get_status()
+        pressed.join()
+        happens(servers, server.hung_up.wait)  # the coroutine has stopped: it has let go of its connection
+        server.steps = [answer_ok]
+        assert cl.get_status().ok
+    assert not hasattr(interrupt.value, "maybe_billed")  # a read costs nothing
+    assert type(interrupt.value) is KeyboardInterrupt
+
+
+async def answer_ok(exchange: object) -> None:
+    await exchange.request()  # type: ignore[attr-defined]
+    await exchange.send(http(200, {"status": "ok"}))  # type: ignore[attr-defined]
+
+
+def test_the_coroutine_has_stopped_when_the_interrupt_arrives(
+    cl: Cloudlayer, gate: Gate, no_environment: None, tmp_path: Path, service: Service
+) -> None:
+    """A download under way leaves no file behind, not even a partial one."""
+    service.answers("GET /v2/jobs/slow", gate)
+    pressed = interrupt_when(gate.wait)
+    with pytest.raises(KeyboardInterrupt):
+        cl.attach("slow").save(tmp_path / "out.pdf")
+    assert list(tmp_path.iterdir()) == []
+    pressed.join()
+
+
+def test_a_submission_that_had_left_says_so(
+    start_raw: StartRaw, servers: BlockingPortal, no_environment: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rule 4 of the design: plain KeyboardInterrupt, a note, `maybe_billed`, one warning with the job's name."""
+    server: RawServer = start_raw(silence)
+    with Cloudlayer(KEY, base_url=server.url) as cl:
+        pressed = interrupt_when(lambda: happens(servers, server.arrived.wait))
+        with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt) as interrupt:
+            cl.html_to_pdf("<p>x</p>", name="invoice-17")
+        pressed.join()
+    assert type(interrupt.value) is KeyboardInterrupt
+    assert interrupt.value.maybe_billed is True  # type: ignore[attr-defined]
+    assert "invoice-17" in " ".join(interrupt.value.__notes__)
+    assert "may exist and be billed" in " ".join(interrupt.value.__notes__)
+    assert ["invoice-17" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_an_interrupted_wait_keeps_the_job_s_id(cl: Cloudlayer, gate: Gate, service: Service) -> None:
+    service.answers("POST /v2/url/pdf", {"id": "paid", "status": "pending"}, status=202)
+    service.answers("GET /v2/jobs/paid", gate)
+    pressed = interrupt_when(gate.wait)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        cl.convert(UrlToPdf("https://example.com"))
+    pressed.join()
+    assert (interrupt.value.job_id, interrupt.value.maybe_billed) == ("paid", True)  # type: ignore[attr-defined]
+    assert "attach('paid') resumes" in interrupt.value.__notes__[0]
+
+
+def test_an_interrupt_that_comes_when_the_answer_is_there_loses_no_job(
+    service: Service, no_environment: None
+) -> None:
+    """The submission has ended well, and its handle is on the way to the caller: its id is on the interrupt."""
+
+    def press(_: object) -> None:
+        # The last thing the caller does before it takes the handle.
+        if threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signal.SIGINT)
+
+    with Cloudlayer(KEY, base_url=service.url, on_attempt=press) as cl, pytest.raises(KeyboardInterrupt) as interrupt:
+        cl.html_to_pdf("<p>x</p>")
+    assert interrupt.value.maybe_billed is True  # type: ignore[attr-defined]
+    assert interrupt.value.job_id == "7Kq2"  # type: ignore[attr-defined]
+    assert "attach('7Kq2') resumes" in interrupt.value.__notes__[0]
+
+
+class Alarm(Exception):
+    """What a signal handler raises, as Celery's soft time limit does."""
+
+
+def test_any_exception_of_a_signal_handler_cancels(cl: Cloudlayer, gate: Gate) -> None:
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGINT, ring)
+    try:
+        pressed = interrupt_when(gate.wait)
+        with pytest.raises(Alarm):
+            cl.get_account()
+        pressed.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert cl.get_status().ok
+
+
+def test_between_the_items_of_an_iterator(cl: Cloudlayer, gate: Gate, service: Service) -> None:
+    service.answers("GET /v2/jobs/w", DONE | {"id": "w", "status": "pending"}, gate)
+    jobs = cl.watch_job("w")
+    assert next(jobs).is_pending
+    pressed = interrupt_when(gate.wait)
+    with pytest.raises(KeyboardInterrupt):
+        next(jobs)
+    pressed.join()
+    assert list(jobs) == []
+    assert cl.get_status().ok
+
+
+def test_inside_a_with_block_the_connection_is_closed(
+    start_raw: StartRaw, servers: BlockingPortal, no_environment: None
+) -> None:
+    async def half_a_product(exchange: object) -> None:
+        request = await exchange.request()  # type: ignore[attr-defined]
+        if request.target.startswith("/v2/"):
+            url = f"http://{request.headers['Host']}/asset"
+            await exchange.send(http(200, DONE | {"assetUrl": url}))  # type: ignore[attr-defined]
+            return
+        await exchange.send(http(200, b"%PDF", content_length="1000"))  # type: ignore[attr-defined]
+        server.hung_up.clear()
+        await exchange.gone()  # type: ignore[attr-defined]
+
+    server = start_raw(half_a_product)
+    with Cloudlayer(KEY, base_url=server.url) as cl:
+        with pytest.raises(KeyboardInterrupt), cl.attach("7Kq2").stream() as chunks:
+            assert next(chunks) == b"%PDF"
+            signal.raise_signal(signal.SIGINT)
+        happens(servers, server.hung_up.wait)
+
+
+def test_in_a_callback(cl: Cloudlayer) -> None:
+    """Ctrl-C while a function of the user's runs in the call."""
+
+    def press(_: Job) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        cl.attach("7Kq2").wait(on_update=press)
+    assert cl.convert(HtmlToPdf("<p>x</p>")).job.is_success
