@@ -139,7 +139,8 @@ class EmulatorThread:
         """
         import asyncio
 
-        asyncio.run_coroutine_threadsafe(self._emulator.settle(), self._running_loop()).result(timeout)
+        loop = self._running_loop()
+        asyncio.run_coroutine_threadsafe(self._emulator.settle(), loop).result(timeout)
 
     async def _serve(self, ready: Future[None]) -> None:
         import asyncio
@@ -166,10 +167,12 @@ class EmulatorThread:
         """Runs a function on the emulator's own thread, where all of its state lives."""
         import asyncio
 
+        loop = self._running_loop()
+
         async def call() -> _T:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(call(), self._running_loop()).result(_SETTLE_TIMEOUT)
+        return asyncio.run_coroutine_threadsafe(call(), loop).result(_SETTLE_TIMEOUT)
 
 
 class EmulatorFaults:
