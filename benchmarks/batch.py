@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from server import running
 
 CONCURRENCY = 64
-JOBS = 2_000
-ROUNDS = 5
+JOBS = 3_000
+ROUNDS = 7
 HTML = "<h1>Hello</h1>" * 20
 HEADERS = {"X-API-Key": "cl-benchmark"}
 

@@ -67,12 +67,10 @@ def main() -> None:
     growth = (long["end"] - long["at_5000"]) / 1e6
     ratio = long["cpu"] / short["cpu"]
     print(f"{count:,} items{' with a journal' if '--journal' in options else ''}")
-    print(
-        f"  memory: {long['at_5000'] / 1e6:.1f} MB at 5,000, {long['end'] / 1e6:.1f} MB in the end: {growth:+.1f} MB (bar: 30)"
-    )
-    print(
-        f"  CPU an item: {long['cpu'] * 1e6:.0f} us, at 1,000 items {short['cpu'] * 1e6:.0f} us: ratio {ratio:.2f} (bar: 1.10)"
-    )
+    print(f"  memory: {long['at_5000'] / 1e6:.1f} MB at 5,000, {long['end'] / 1e6:.1f} MB in the end")
+    print(f"    growth {growth:+.1f} MB (bar: 30)")
+    print(f"  CPU an item: {long['cpu'] * 1e6:.0f} us, at 1,000 items {short['cpu'] * 1e6:.0f} us")
+    print(f"    ratio {ratio:.2f} (bar: 1.10)")
 
 
 if __name__ == "__main__":

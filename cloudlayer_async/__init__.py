@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     )
     from .retry import RetryPolicy, Timeouts
     from .validation import UNSET
+    from .webhooks import UnknownJobs, WebhookReceiver, parse_webhook, sign_webhook, verify_signature
     from .wire import from_dict, to_dict
 
 __all__ = [
@@ -141,16 +142,21 @@ __all__ = [
     "TemplateToPdf",
     "Timeouts",
     "UnexpectedResponseError",
+    "UnknownJobs",
     "UrlToImage",
     "UrlToPdf",
     "UserStorage",
     "ValidationError",
     "Viewport",
     "WaitForSelector",
+    "WebhookReceiver",
     "from_dict",
+    "parse_webhook",
     "read_manifest",
     "show_progress",
+    "sign_webhook",
     "to_dict",
+    "verify_signature",
     "write_manifest",
 ]
 
@@ -209,6 +215,7 @@ if not TYPE_CHECKING:  # checkers must see a misspelt name as an error, which a 
         ),
         "retry": ("RetryPolicy", "Timeouts"),
         "validation": ("UNSET",),
+        "webhooks": ("UnknownJobs", "WebhookReceiver", "parse_webhook", "sign_webhook", "verify_signature"),
         "wire": ("from_dict", "to_dict"),
     }
     _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

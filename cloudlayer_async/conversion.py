@@ -305,10 +305,14 @@ class AsyncConversion:
     async def _fresh_url(self) -> str | None:
         """The product's address as the service gives it now: of the job, else of its asset."""
         assert self._job_id is not None
-        job = self._job = await self._jobs.get(self._job_id)
-        if job.asset_url or not job.asset_id:
-            return job.asset_url
-        asset = await read_asset(self._transport, self._version, job.asset_id)
+        try:
+            job = self._job = await self._jobs.get(self._job_id)
+            if job.asset_url or not job.asset_id:
+                return job.asset_url
+            asset = await read_asset(self._transport, self._version, job.asset_id)
+        except CloudlayerError as error:
+            error.job_id = error.job_id or self._job_id
+            raise
         return asset.url
 
 

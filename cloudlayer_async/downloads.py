@@ -35,7 +35,7 @@ _EXPIRED: Final = (401, 403, 404, 410)
 class AssetAddress:
     """Where a product is, and how to learn a fresh address when this one has expired."""
 
-    url: str
+    url: str = attrs.field(repr=without_signature)
     refresh: Callable[[], Awaitable[str | None]]
     job_id: str | None = None
     filename: str | None = None

@@ -11,11 +11,11 @@ import asyncio
 import itertools
 import math
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -37,7 +37,7 @@ Random = Callable[[], float]
 """A number from 0 to 1."""
 ReadJob = Callable[[str], Awaitable[Job]]
 """Reads a job by its id, faults of the line already repeated."""
-Wake = Callable[[str, float], Awaitable[bool]]
+Wake = Callable[[str, float], Coroutine[Any, Any, bool]]
 """Waits for news of a job (id, seconds): True as soon as its end was announced, False when the time is over."""
 OnUpdate = Callable[[Job], object]
 """Sees a job whose status is new. A coroutine function is awaited."""
@@ -244,6 +244,13 @@ class Pace:
             await self._sleep(min(remaining + self._random() * HOLD_JITTER, left))
         return True
 
+    def turn_at_once(self) -> bool:
+        """Take a turn to poll if one is free; False, and nothing taken, if there is a queue for it."""
+        if self._queue or self._until_next() > 0:
+            return False
+        self._free_at = self._next_at() + self._interval
+        return True
+
     async def turn(self, deadline: float = math.inf) -> bool:
         """Wait for one turn to poll. A cancelled waiter leaves the queue.
 
@@ -253,8 +260,7 @@ class Pace:
         Returns:
             True when the poll may be made; False at the deadline, or at once when a hold ends after it.
         """
-        if not self._queue and self._until_next() <= 0:
-            self._free_at = self._next_at() + self._interval
+        if self.turn_at_once():
             return True
         if self._clock() >= deadline or self._held_until > deadline:
             return False
@@ -361,7 +367,7 @@ async def job_updates(
     """Read a job until it has ended, and give it each time its status is new: the first one read, the ended one last.
 
     A job that has just been submitted is not read at time zero; one of unknown age is read at once. A status that is
-    not known is not an end. Cancelling stops the waiting and nothing else; no task is made. Several waiters of one job
+    not known is not an end. Cancelling stops the waiting and nothing else; no task outlives it. Several waiters of one job
     do not disturb each other.
 
     Args:
@@ -538,14 +544,34 @@ async def _moment_to_read(
             await context.sleep(left)
         else:
             announced = await listen(job_id, left)
-    if announced:
-        if await pace.ready(deadline):
-            return _Moment.ANNOUNCED
-    elif due < deadline and await pace.turn(deadline):
-        return _Moment.TURN
+    if not announced and due < deadline:
+        if pace.turn_at_once():
+            return _Moment.TURN
+        if listen is None:
+            has_turn = await pace.turn(deadline)
+        else:
+            has_turn, announced = await _turn_or_news(pace.turn(deadline), listen(job_id, math.inf))
+        if has_turn:
+            return _Moment.TURN
+    if announced and await pace.ready(deadline):
+        return _Moment.ANNOUNCED
     if not pace.remaining():
         return _Moment.DEADLINE
     # The service wants no call before the deadline, so there is no last read: it would only be refused.
     if (left := deadline - clock()) > 0:
         await context.sleep(left)
     return _Moment.NEVER
+
+
+async def _turn_or_news(turn: Coroutine[Any, Any, bool], news: Coroutine[Any, Any, bool]) -> tuple[bool, bool]:
+    """Waits in the queue and listens. The queue may be long, and polls are not what an announced job waits for."""
+    waits = asyncio.create_task(turn), asyncio.create_task(news)
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        # To the end, so that a cancelled waiter has left the queue.
+        await asyncio.gather(*waits, return_exceptions=True)
+    has_turn, announced = (not wait.cancelled() and wait.result() for wait in waits)
+    return has_turn, announced

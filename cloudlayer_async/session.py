@@ -102,9 +102,7 @@ class SharedSession:
     async def open(self) -> aiohttp.ClientSession:
         """The session, made now if there is none."""
         self.enter()
-        if self._stale:
-            await self._drop_stale()
-            self.enter()  # it may have been closed meanwhile
+        self._drop_stale()
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
@@ -151,13 +149,13 @@ class SharedSession:
                 options["proxy"] = proxy
         return options
 
-    async def _drop_stale(self) -> None:
+    def _drop_stale(self) -> None:
         while self._stale:
             session = self._stale.pop()
             if (connector := session.connector) is not None:
-                # Its own close() would talk to a loop that is gone; the connector's only lets go of sockets.
+                # Not their own close(), which would wait in a loop that is gone; this only lets go of sockets.
                 session.detach()
-                await connector.close()
+                connector._close()
 
     async def aclose(self) -> None:
         """Closes the session, unless it is borrowed. Doing so twice is fine."""
@@ -172,7 +170,7 @@ class SharedSession:
         if session is not None and self._loop is not asyncio.get_running_loop():
             self._stale.append(session)
             session = None
-        await self._drop_stale()
+        self._drop_stale()
         if session is not None:
             await session.close()
 

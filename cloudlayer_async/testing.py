@@ -249,12 +249,20 @@ def cloudlayer_emulator(
         emulator.close()
 
 
+def _settings(emulator: EmulatorThread) -> dict[str, Any]:
+    from . import PollSchedule
+
+    # Looking often costs nothing here, and tests are to be quick.
+    polling = PollSchedule(min_interval=0.02, max_interval=0.1)
+    return {"api_key": emulator.api_key, "base_url": emulator.base_url, "polling": polling}
+
+
 @pytest.fixture
 def cloudlayer(cloudlayer_emulator: EmulatorThread) -> Iterator[Cloudlayer]:
     """A blocking client of the emulator, closed after the test."""
     from . import Cloudlayer
 
-    with Cloudlayer(cloudlayer_emulator.api_key, base_url=cloudlayer_emulator.base_url) as client:
+    with Cloudlayer(**_settings(cloudlayer_emulator)) as client:
         yield client
 
 
@@ -286,7 +294,7 @@ def _opened_client() -> Callable[..., AsyncIterator[AsyncCloudlayer]]:
     async def opened_client(cloudlayer_emulator: EmulatorThread) -> AsyncIterator[AsyncCloudlayer]:
         from . import AsyncCloudlayer
 
-        async with AsyncCloudlayer(cloudlayer_emulator.api_key, base_url=cloudlayer_emulator.base_url) as client:
+        async with AsyncCloudlayer(**_settings(cloudlayer_emulator)) as client:
             yield client
 
     return opened_client

@@ -34,7 +34,7 @@ from .errors import (
 )
 from .models import Attempt, Limits, ResponseInfo
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
-from .redaction import Secret, in_words, redacted
+from .redaction import Secret, in_words, redacted, without_signature
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .session import SharedSession
 from .upload import Departure, Upload
@@ -56,6 +56,7 @@ _SLOWEST_UPLOAD: Final = 32_000
 """Bytes a second that an upload is expected to make at the least; its time limit grows by its size over this."""
 _UNIX_TIMES: Final = 1_000_000_000
 """Where a rate limit's reset is above this it is a Unix time, else the seconds left: the sources do not agree."""
+_ADDRESSES: Final = ("location", "content-location")
 _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
 
@@ -230,7 +231,7 @@ class Transport:
 
     async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse, key: Secret) -> _Outcome:
         """Reads a body as far as it comes: what came of a broken one may still name a job."""
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = {name.lower(): _shown_header(name, value, key) for name, value in response.headers.items()}
         self._note_limits(response.status, headers)
         succeeded = 200 <= response.status < 300
         product = succeeded and call.kind is CallKind.CONVERSION and not is_json(headers)
@@ -486,11 +487,14 @@ def _described(error: BaseException, key: Secret) -> str:
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def _without_key(reply: Reply, secret: Secret) -> Reply:
-    """A reply that does not repeat the key, for use in an error."""
-    key = secret.reveal()
-    headers = {name: redacted(value, key) for name, value in reply.headers.items()}
-    return attrs.evolve(reply, headers=headers, body=reply.body.replace(key.encode(), b"***"))
+def _shown_header(name: str, value: str, key: Secret) -> str:
+    """A header fit for errors: no key that a service repeats, no signed address."""
+    return redacted(without_signature(value) if name.lower() in _ADDRESSES else value, key.reveal())
+
+
+def _without_key(reply: Reply, key: Secret) -> Reply:
+    """A reply whose body does not repeat the key, for use in an error."""
+    return attrs.evolve(reply, body=reply.body.replace(key.reveal().encode(), b"***"))
 
 
 def _let_go(spool: BinaryIO | None) -> None:

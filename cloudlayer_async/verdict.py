@@ -94,7 +94,7 @@ def error_of(
             maybe_billed=submits,
         )
     cls = _CLASSES.get(status) or (ServerError if status >= 500 else ApiError)
-    return cls(
+    error = cls(
         message + note,
         status=status,
         body=body,
@@ -104,6 +104,8 @@ def error_of(
         history=history,
         maybe_billed=submits and status in (408, 500),
     )
+    error.message = message  # the service's own words, without the note
+    return error
 
 
 def refusal_of(call: HttpCall, reply: Reply, message: str) -> ApiError:

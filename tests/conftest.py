@@ -19,6 +19,7 @@ import pytest
 import pytest_asyncio
 import trustme
 from aioresponses import aioresponses as Mocked
+from hypothesis import settings
 from servers import KEY, Clock, Service
 
 from cloudlayer_async import AsyncCloudlayer
@@ -156,3 +157,8 @@ def debug_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Everything that is logged, from DEBUG on."""
     caplog.set_level(logging.DEBUG)
     return caplog
+
+
+# No time limit for one example: a machine that is busy with other things proves nothing.
+settings.register_profile("unhurried", parent=settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("unhurried")

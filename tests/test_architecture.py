@@ -27,7 +27,7 @@ FLOORS: list[set[str]] = [
     {"wire"},
     {"disposition", "retry", "protocol", "verdict", "polling"},
     {"upload", "session", "transport", "announcements"},
-    {"jobs", "downloads", "config"},
+    {"announcements", "jobs", "downloads", "config"},
     {"conversion", "storage", "paging"},
     {"submission"},
     {"batch"},

@@ -53,7 +53,7 @@ def test_models_are_values(model: Any) -> None:
     with pytest.raises(AttributeError):
         model.no_such_field = 1
     with pytest.raises(TypeError):
-        type(model)("positional")
+        type(model)(*attrs.astuple(model, recurse=False))
 
 
 def test_models_with_other_extras_are_not_equal() -> None:
@@ -114,6 +114,17 @@ def test_what_a_job_says_of_itself(status: JobStatus, flags: tuple[bool, bool, b
 @pytest.mark.parametrize(("word", "ok"), [("ok", True), ("OK", True), ("okay", False), ("", False), ("down", False)])
 def test_ok(word: str, ok: bool) -> None:
     assert ApiStatus(status=word).ok is ok
+
+
+def test_an_attempt_left_unless_it_says_otherwise() -> None:
+    attempt = Attempt(request="GET /v2/jobs", number=1)
+    assert (attempt.sent, attempt.status, attempt.error, attempt.elapsed, attempt.retry_in) == (
+        True,
+        None,
+        None,
+        0.0,
+        None,
+    )
 
 
 def test_timestamps_know_their_zone() -> None:

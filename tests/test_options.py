@@ -100,6 +100,9 @@ PARTS: list[tuple[Any, dict[str, Any]]] = [
         WaitForSelector("#a", visible=True, hidden=False, timeout=timedelta(seconds=5)),
         {"selector": "#a", "options": {"visible": True, "hidden": False, "timeout": 5000}},
     ),
+    (WaitForSelector("#a", timeout=100), {"selector": "#a", "options": {"timeout": 100}}),
+    (Viewport(1, 1, device_scale_factor=0.5), {"width": 1, "height": 1, "deviceScaleFactor": 0.5}),
+    (Viewport(1, 1, device_scale_factor=0), {"width": 1, "height": 1, "deviceScaleFactor": 0}),
     (WaitForSelector("#a", hidden=True), {"selector": "#a", "options": {"hidden": True}}),
     (Preview(width=300), {"width": 300, "type": "webp", "quality": 80}),
     (

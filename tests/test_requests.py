@@ -628,6 +628,12 @@ def test_data_that_is_no_json_is_refused(data: Any) -> None:
         refused("extra", lambda: HtmlToPdf(PAGE, extra=data))
 
 
+def test_data_may_be_nested_two_hundred_levels() -> None:
+    deepest = _nested(200)
+    assert sent(TemplateToPdf(template_id="x", data=deepest))["data"] == deepest
+    assert "200 levels" in refused("data", lambda: TemplateToPdf(template_id="x", data=_nested(201)))
+
+
 def test_the_place_of_bad_data_is_named() -> None:
     message = refused(
         "data", lambda: TemplateToPdf(template_id="x", data={"items": [{"price": 1}, {"price": math.nan}]})
@@ -861,7 +867,7 @@ def test_enums_and_subclasses_are_sent_as_their_values() -> None:
         extra={"a": Paper.A4, Text("b"): Size.WIDE},
     )
     assert request.format == "a4"
-    assert type(request.format) is str
+    assert {type(request.format), type(request.name), type(request.html)} == {str}
     assert sent(request) == {
         **SOURCES["html_to_pdf"],
         "name": "n",

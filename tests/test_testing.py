@@ -30,7 +30,7 @@ class Instant:
         return Rendering(content=b"%PDF-1.7 instant", content_type="application/pdf", extension="pdf")
 '''
 
-CONFTEST = '''
+CONFTEST = """
 import pytest
 from renderer import Instant
 
@@ -38,11 +38,13 @@ from renderer import Instant
 @pytest.fixture(scope="session")
 def cloudlayer_emulator_settings():
     return {"renderer": Instant()}
-'''
+"""
 
 INI = """
 [pytest]
-filterwarnings = error
+filterwarnings =
+    error
+    ignore:The configuration option "asyncio_default_fixture_loop_scope" is unset
 pythonpath = .
 """
 
@@ -204,7 +206,8 @@ HEAVY = ("aiohttp", "attr", "cattrs", "asyncio", "cloudlayer_async.client", "clo
 
 
 def test_loading_it_loads_nothing_heavy(tmp_path: Path) -> None:
-    code = "import sys, pytest; before = set(sys.modules); import cloudlayer_async.testing as plugin; " + (
+    code = (
+        "import sys, pytest; before = set(sys.modules); import cloudlayer_async.testing; "
         f"print(sorted(set({HEAVY}) & (set(sys.modules) - before)))"
     )
     command = [sys.executable, "-W", "error", "-c", code]

@@ -281,6 +281,7 @@ def test_a_model_without_an_id_is_a_fault(cls: Any, bad: Any) -> None:
         with pytest.raises(WireFault) as caught:
             converter.structure(reply, cls)
         assert caught.value.path == "$.id"
+        assert str(caught.value) == ("no usable id" if "id" in reply else "no id")
         with pytest.raises(ValidationError) as refused:
             from_dict(cls, reply)
         assert "$.id" in str(refused.value)
@@ -384,6 +385,7 @@ def test_texts_and_booleans() -> None:
 
 @given(st.text())
 @example("archived")
+@example("unknown")
 @example("PENDING ")
 def test_an_unknown_status_keeps_its_word_and_is_not_the_end(word: str) -> None:
     job = from_dict(Job, {"id": "x", "status": word})

@@ -101,6 +101,10 @@ class AsyncBatch:
         self._final: asyncio.Event = asyncio.Event()
         """Set when nothing can be done any more for what is under way."""
         self._feeding: anyio.CancelScope | None = None
+        self._idle: list[asyncio.Future[Item | None]] = []
+        """Tasks that have carried an item and wait for another."""
+        self._no_more = False
+        """Whether no more items will come."""
         self._block: AbstractAsyncContextManager[None] | None = None
         self._entered = False
         self._exhausted = False
@@ -269,6 +273,11 @@ class AsyncBatch:
                         self._take(index, entry, work, stages)
         except Exception as error:
             self._stop(error)
+        finally:
+            self._no_more = True
+            for idle in self._idle:
+                if not idle.done():
+                    idle.set_result(None)
 
     def _take(self, index: int, entry: Any, work: anyio.abc.TaskGroup, stages: Stages) -> None:
         try:
@@ -282,7 +291,24 @@ class AsyncBatch:
             return
         item = Item(index=index, request=request, key=key, cost=expected_cost(request))
         self._ledger.enter(item)
-        work.start_soon(self._carry, item, stages)
+        if self._idle:
+            # A task that has carried one item may carry the next: starting one costs more than all of a batch's own work.
+            self._idle.pop().set_result(item)
+        else:
+            work.start_soon(self._carry_on, item, stages)
+
+    async def _carry_on(self, item: Item, stages: Stages) -> None:
+        """Carries one item after another; idle tasks end with the work."""
+        while True:
+            await self._carry(item, stages)
+            if self._no_more:
+                return
+            idle: asyncio.Future[Item | None] = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            following = await idle
+            if following is None:
+                return
+            item = following
 
     async def _carry(self, item: Item, stages: Stages) -> None:
         """Takes one item all the way to its outcome."""

@@ -11,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -23,6 +24,8 @@ from ..errors import JournalError
 _T = TypeVar("_T")
 
 _MOST_TOGETHER: Final = 500
+_PATIENCE: Final = 0.01
+"""Seconds for which a step that nobody waits for may stay off the disk."""
 
 
 class _Step(Generic[_T]):
@@ -105,14 +108,27 @@ class Writer:
             self._fault = _fault_of(error, self._path)
         going_on = True
         while going_on:
-            steps = [self._steps.get()]
-            while len(steps) < _MOST_TOGETHER and not self._steps.empty():
-                steps.append(self._steps.get())
-            if None in steps:
-                going_on = False
+            steps = self._next_steps()
+            going_on = None not in steps
             self._carry_out(connection, [step for step in steps if step is not None])
         if connection is not None:
             connection.close()
+
+    def _next_steps(self) -> list[_Step[Any] | None]:
+        """All that wait. Steps that nobody waits for are kept a moment, for others to share their transaction."""
+        step = self._steps.get()
+        steps = [step]
+        until = time.monotonic() + _PATIENCE
+        awaited = step is None or step.answer is not None
+        while len(steps) < _MOST_TOGETHER:
+            try:
+                left = until - time.monotonic()
+                step = self._steps.get_nowait() if awaited or left <= 0 else self._steps.get(timeout=left)
+            except queue.Empty:
+                break
+            steps.append(step)
+            awaited = awaited or step is None or step.answer is not None
+        return steps
 
     def _carry_out(self, connection: sqlite3.Connection | None, steps: list[_Step[Any]]) -> None:
         results: list[Any] = []

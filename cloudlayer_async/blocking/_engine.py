@@ -42,11 +42,13 @@ class Engine:
     def __init__(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._closing = closing
         self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._errands: set[Errand[Any]] = set()
         self._residents: set[Resident] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._first_task: asyncio.Task[Any] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self.ended = False
         # A daemon, so that it cannot keep the interpreter from its exit.
@@ -91,6 +93,7 @@ class Engine:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._first_task = asyncio.current_task()
         async with BlockingPortal() as self._portal:
             self._ready.set()
             await self._portal.sleep_until_stopped()
@@ -98,7 +101,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether there is something in it to be used or closed, by this process."""
-        return not self.ended and self._stopping is None and self._pid == os.getpid()
+        return not self.ended and not self._is_ending and self._pid == os.getpid()
 
     @property
     def is_here(self) -> bool:
@@ -124,25 +127,28 @@ class Engine:
     # --- work -------------------------------------------------------------------------------------------------------
 
     def call_soon(self, function: Callable[[], object]) -> bool:
-        """Calls a function in the loop, with the context variables of this moment; False when the loop has ended."""
+        """Calls a function in the loop, with the context variables of this moment; False when there is no loop any more."""
+        if self._loop is None:
+            return False
         try:
             self._loop.call_soon_threadsafe(function)
         except RuntimeError:
             return False
         return True
 
+    # Neither calls nor residents come by the portal's start_task_soon. It waits for the loop, so that a call waits twice,
+    # which is most of what it costs beyond its coroutine; and for ever, when the loop breaks down at that moment.
+
     def run(self, errand: Errand[Any]) -> bool:
         """Has an errand carried out by a task of its own; False when the loop has ended and nothing was begun."""
-        # Not by start_task_soon: that waits for the loop twice, which is most of what a call costs beyond its coroutine.
         return self.deliver(errand, self._begin)
 
     def deliver(self, errand: Errand[Any], begin: Callable[[Errand[Any]], object]) -> bool:
         """Hands an errand to the loop, and waits for its end; False when the loop has ended and nothing was begun."""
         try:
             self._errands.add(errand)
-            if self.ended or not self.call_soon(partial(begin, errand)):
-                return False
-            errand.wait()
+            if not self.ended and self.call_soon(partial(begin, errand)):
+                errand.wait()
         except BaseException as interrupt:
             self.call_soon(errand.stop)
             errand.wait_for_the_end()
@@ -150,36 +156,37 @@ class Engine:
             raise
         finally:
             self._errands.discard(errand)
-        return True
-
-    def _begin(self, errand: Errand[Any]) -> None:
-        if self._stopping is not None:
-            errand.stop()
-            return
-        task = self._loop.create_task(errand.carry_out())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if not errand.begun:
+            self.join()  # the thread is about to end
+        return errand.begun
 
     def house(self, resident: Resident) -> None:
         """Starts a resident's task."""
-        try:
-            self._portal.start_task_soon(self._live, resident)
-        except RuntimeError:  # the loop has ended
-            if self.alive:
-                raise
+        self.call_soon(partial(self._settle, resident))
 
-    async def _live(self, resident: Resident) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    @property
+    def _is_ending(self) -> bool:
+        # A loop that breaks down cancels its tasks, the first one too, and then runs once more. A task that began in that
+        # last round would not be cancelled, and would never be finished.
+        first = self._first_task
+        return self._stopping is not None or (first is not None and (first.done() or first.cancelling() > 0))
+
+    def _begin(self, errand: Errand[Any]) -> None:
+        if self._is_ending:
+            errand.stop()
+        else:
+            self._start(errand.carry_out())
+
+    def _settle(self, resident: Resident) -> None:
+        if not self._is_ending:
+            self._residents.add(resident)
+            self._start(resident.live()).add_done_callback(lambda _: self._residents.discard(resident))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        self._residents.add(resident)
-        try:
-            if self._stopping is not None:
-                resident.stop()
-            await resident.live()
-        finally:
-            self._residents.discard(resident)
-            self._tasks.discard(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     # --- its end ----------------------------------------------------------------------------------------------------
 
@@ -190,7 +197,7 @@ class Engine:
 
     def _begin_to_stop(self) -> None:
         if self._stopping is None:
-            self._stopping = self._loop.create_task(self._stop())
+            self._stopping = asyncio.create_task(self._stop())
 
     async def _stop(self) -> None:
         try:

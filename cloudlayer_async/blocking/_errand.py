@@ -106,6 +106,9 @@ class Errand(Generic[_T]):
         self._task: asyncio.Task[Any] | None = None
         self._stopped = False
         self._done = False
+        self.begun = False
+        self.cut_off = False
+        """Whether it was cancelled by somebody else: the loop breaks down."""
         self.result: _T | None = None
         self.error: BaseException | None = None
 
@@ -115,6 +118,7 @@ class Errand(Generic[_T]):
         """Does the work. Nothing that it raises goes on into the loop, which would not survive a SystemExit."""
         if self._done:
             return
+        self.begun = True
         task = self._task = asyncio.current_task()
         assert task is not None
         _current_line.set(self._line)
@@ -126,6 +130,7 @@ class Errand(Generic[_T]):
             self._finish(result, None)
         finally:
             self._task = None
+            self.cut_off = task.cancelling() > 0 and not self._stopped
             while task.cancelling():
                 task.uncancel()
 
@@ -142,6 +147,11 @@ class Errand(Generic[_T]):
     def give_up(self) -> None:
         """Ends the errand as cancelled, whatever has become of the work."""
         self._finish(None, asyncio.CancelledError())
+
+    def refuse(self, error: BaseException) -> None:
+        """Ends the errand with an error instead of beginning."""
+        self.begun = True
+        self._finish(None, error)
 
     def _finish(self, result: _T | None, error: BaseException | None) -> None:
         if not self._done:

@@ -82,9 +82,12 @@ class Portal:
 
     def run(self, method: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Calls a coroutine function in the loop, and waits for its result."""
-        errand = Errand(partial(method, *args, **kwargs), Line())
-        while not (engine := self.engine()).run(errand):
-            pass  # it broke down just now, and nothing was begun: another one
+        while True:
+            engine = self.engine()
+            errand = Errand(partial(method, *args, **kwargs), Line())
+            if engine.run(errand):
+                break
+            # The loop has ended just now, and nothing was begun: in another one.
         if (error := _error_of(errand, engine)) is None:
             return cast(_T, errand.result)
         try:
@@ -144,10 +147,13 @@ class Visit(Generic[_T]):
         self._steps: asyncio.Queue[Errand[Any] | None] = asyncio.Queue()
         self._current: Errand[Any] | None = None
         self._inside = False
+        self._is_over = False
 
     # --- in the caller's thread -------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
+        if self._engine is not None:
+            raise ConfigError("this `with` block can be entered once: make a new one")
         engine = self._engine = self._portal.engine()
         try:
             engine.house(self)
@@ -161,18 +167,18 @@ class Visit(Generic[_T]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         engine = self._engine
-        if engine is None or not engine.alive:
+        if engine is None or not engine.alive or self._portal.closed:
             return None
         leave = Errand(partial(self._leave, kind, error, traceback), self._line)
         if on_an_engine():  # a forgotten generator, which is collected there: nothing may be waited for
             self._line.hang_up()
-            engine.call_soon(partial(self._take_last, leave))
+            engine.call_soon(partial(self._put_last, leave))
             return None
-        return self._take(leave, self._take_last)
+        return self._take(leave, self._put_last)
 
     def step(self, method: Callable[_P, Awaitable[_U]], *args: _P.args, **kwargs: _P.kwargs) -> _U:
         """Calls a coroutine function in the visit's task, and waits for its result."""
-        return self._take(Errand(partial(method, *args, **kwargs), self._line, is_last=False), self._steps.put_nowait)
+        return self._take(Errand(partial(method, *args, **kwargs), self._line, is_last=False), self._put)
 
     def next(self, source: AsyncIterator[_U]) -> _U:
         """The next item of an async iterator, as `__next__` gives it."""
@@ -204,7 +210,7 @@ class Visit(Generic[_T]):
     def _take(self, errand: Errand[_U], begin: Callable[[Errand[_U]], object]) -> _U:
         engine = self._engine
         if engine is None:
-            raise ConfigError("this is of use inside its `with` block")
+            raise _outside()
         self._portal.check_open()
         engine.check_caller()
         if self._holder == threading.get_ident():
@@ -231,8 +237,12 @@ class Visit(Generic[_T]):
             while (step := await self._steps.get()) is not None:
                 self._current = step
                 await step.carry_out()
-                self._current = step = None
+                self._current = None
+                if step.cut_off:
+                    break
+                del step  # while the next one is waited for, nothing of this one is kept
         finally:
+            self._is_over = True
             if self._inside:  # the loop ends, and the caller has not come to leave
                 error = asyncio.CancelledError()
                 await self._leave(type(error), error, None)
@@ -247,8 +257,14 @@ class Visit(Generic[_T]):
                 step.stop()
         self._steps.put_nowait(None)
 
-    def _take_last(self, step: Errand[Any]) -> None:
-        self._steps.put_nowait(step)
+    def _put(self, step: Errand[Any]) -> None:
+        if self._is_over:
+            step.refuse(_outside())
+        else:
+            self._steps.put_nowait(step)
+
+    def _put_last(self, step: Errand[Any]) -> None:
+        self._put(step)
         self._steps.put_nowait(None)
 
     async def _enter(self) -> _T:
@@ -261,6 +277,10 @@ class Visit(Generic[_T]):
     ) -> bool | None:
         self._inside = False
         return await self._manager.__aexit__(kind, error, traceback)
+
+
+def _outside() -> ConfigError:
+    return ConfigError("this is of use inside its `with` block")
 
 
 def _error_of(errand: Errand[Any], engine: Engine) -> BaseException | None:

@@ -15,6 +15,7 @@ from .account import Account
 from .endpoints import Endpoint
 from .faults import Fault, FaultBoard
 from .keeping import Keeper, StorageError
+from .recent import RecentProducts
 from .records import Asset, Job
 from .rendering.model import RenderError, Rendering, RenderSpec
 from .seen import Seen
@@ -74,6 +75,7 @@ class JobRunner:
         shapes: Shapes,
         webhooks: Webhooks,
         keeper: Keeper,
+        recent: RecentProducts,
     ) -> None:
         self._settings = settings
         self._account = account
@@ -83,10 +85,16 @@ class JobRunner:
         self._shapes = shapes
         self._webhooks = webhooks
         self._keeper = keeper
+        self._recent = recent
         self._idle: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Rendering | None]] = set()
         self._renderer: RendererLike | None = None
         self.closing = False
+
+    @property
+    def engine_name(self) -> str:
+        """Name and version of what renders; empty before `start`."""
+        return "" if self._renderer is None else self._renderer.engine_name
 
     def start(self, renderer: RendererLike) -> None:
         """Take work from now on."""
@@ -166,6 +174,8 @@ class JobRunner:
             if job.storage != "none":
                 asset = await self._keeper.keep(job, rendering)
                 job.asset_id = asset.id
+            if asset is None or asset.file is None:
+                self._recent.add(job.id, rendering)
             self._account.price(job, seconds=seconds, size=size)
             job.status = "success"
         except (RenderError, StorageError) as error:

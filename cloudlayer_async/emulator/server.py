@@ -11,7 +11,7 @@ from typing import Literal, Self
 
 from aiohttp import web
 
-from . import api, controls, conversions, storage
+from . import api, controls, conversions, page, storage
 from .assets import asset_app
 from .dialects import Dialect, parse
 from .faults import FaultBoard
@@ -239,6 +239,6 @@ def _api_app(service: Service) -> web.Application:
     app = web.Application(middlewares=[control, faults, gate], client_max_size=service.settings.max_upload)
     app[SERVICE] = service
     conversions.add_routes(app)
-    for table in (api.routes, storage.routes, controls.routes):
+    for table in (api.routes, storage.routes, controls.routes, page.routes):
         app.add_routes(table)
     return app

@@ -15,6 +15,7 @@ from .gallery import Gallery
 from .keeping import Keeper
 from .links import Links
 from .rates import RateLimiter
+from .recent import RecentProducts
 from .records import Asset, Job
 from .runner import JobRunner
 from .seen import Seen
@@ -42,6 +43,7 @@ class Service:
         self.validator = Validator(self.dialect, self.gallery)
         self.rates = RateLimiter(settings.rate_limit)
         self.webhooks = Webhooks(settings, self.store, self.faults, self.seen, self.feed)
+        self.recent = RecentProducts()
         self.runner = JobRunner(
             settings=settings,
             account=self.account,
@@ -51,6 +53,7 @@ class Service:
             shapes=self.shapes,
             webhooks=self.webhooks,
             keeper=Keeper(self.store),
+            recent=self.recent,
         )
 
     def masked_key(self, key: str) -> str | None:

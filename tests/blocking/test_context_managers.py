@@ -72,7 +72,7 @@ def test_one_task_takes_every_step() -> None:
             yield numbers()
             tasks.add(asyncio.current_task())
 
-    portal = Portal(nothing)
+    portal = Portal(nothing, nothing)
     with portal.enter(manager) as visit:
         assert list(visit.iterate(visit.value)) == [0, 1, 2]
     portal.close()
@@ -87,7 +87,7 @@ def test_a_block_may_swallow_an_exception() -> None:
         except Mine:
             pass
 
-    portal = Portal(nothing)
+    portal = Portal(nothing, nothing)
     with portal.enter(swallowing) as visit:
         assert visit.value == "inside"
         raise Mine
@@ -102,7 +102,7 @@ def test_an_error_on_leaving_replaces_the_one_thrown_in() -> None:
         finally:
             raise Mine("on leaving")
 
-    portal = Portal(nothing)
+    portal = Portal(nothing, nothing)
     with pytest.raises(Mine, match="on leaving") as caught, portal.enter(failing):
         raise ValueError("thrown in")
     assert isinstance(caught.value.__context__, ValueError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import pytest
 from servers import Service
@@ -15,22 +15,16 @@ from cloudlayer_async import Cloudlayer, CloudlayerError, ConfigError
 from .conftest import KEY, PATIENCE, Gate, client_threads
 
 
-@pytest.fixture
-def fragile(service: Service, no_environment: None) -> AsyncIterator[Cloudlayer]:
-    """A client whose key function can bring the loop down: by a task of its own, which nothing shields."""
-    with Cloudlayer(Breaker(), base_url=service.url) as cl:
-        yield cl  # type: ignore[misc]
-
-
 class Breaker:
-    """A function for `api_key`."""
+    """A function for `api_key` that can bring the loop down: by a task of its own, which nothing shields."""
 
-    broken = False
+    def __init__(self) -> None:
+        self.broken = False
 
     async def __call__(self) -> str:
         """Gives the key; once `broken`, starts a task that leaves the interpreter."""
-        if Breaker.broken:
-            Breaker.broken = False
+        if self.broken:
+            self.broken = False
 
             async def leave() -> None:
                 sys.exit(1)
@@ -39,12 +33,29 @@ class Breaker:
         return KEY
 
 
-def test_the_next_call_starts_a_new_one(fragile: Cloudlayer) -> None:
-    assert fragile.get_status().ok
-    (before,) = client_threads()
-    Breaker.broken = True
+@pytest.fixture
+def breaker() -> Breaker:
+    return Breaker()
+
+
+@pytest.fixture
+def fragile(breaker: Breaker, service: Service, no_environment: None) -> Iterator[Cloudlayer]:
+    """A client whose loop can be brought down."""
+    with Cloudlayer(breaker, base_url=service.url) as cl:
+        yield cl
+
+
+def break_down(breaker: Breaker, fragile: Cloudlayer) -> None:
+    """Brings the loop down; whoever does so gets the SystemExit, or hears of it."""
+    breaker.broken = True
     with pytest.raises((SystemExit, CloudlayerError)):
         fragile.get_status()
+
+
+def test_the_next_call_starts_a_new_one(fragile: Cloudlayer, breaker: Breaker) -> None:
+    assert fragile.get_status().ok
+    (before,) = client_threads()
+    break_down(breaker, fragile)
     before.join(PATIENCE)
     assert fragile.get_status().ok
     (after,) = client_threads()
@@ -52,7 +63,7 @@ def test_the_next_call_starts_a_new_one(fragile: Cloudlayer) -> None:
     assert len(fragile.attach("7Kq2").result().content) == 1_000_004
 
 
-def test_those_who_wait_get_an_error(fragile: Cloudlayer, gate: Gate) -> None:
+def test_those_who_wait_get_an_error(fragile: Cloudlayer, breaker: Breaker, gate: Gate) -> None:
     errors: list[BaseException] = []
 
     def call() -> None:
@@ -65,9 +76,7 @@ def test_those_who_wait_get_an_error(fragile: Cloudlayer, gate: Gate) -> None:
     for thread in threads:
         thread.start()
     gate.wait()
-    Breaker.broken = True
-    with pytest.raises((SystemExit, CloudlayerError)):
-        fragile.get_status()
+    break_down(breaker, fragile)
     for thread in threads:
         thread.join(PATIENCE)
     assert [type(error) for error in errors] == [CloudlayerError] * 4
@@ -75,7 +84,7 @@ def test_those_who_wait_get_an_error(fragile: Cloudlayer, gate: Gate) -> None:
     assert fragile.get_status().ok
 
 
-def test_a_submission_that_had_left_says_so(fragile: Cloudlayer, gate: Gate, service: Service) -> None:
+def test_a_submission_that_had_left_says_so(fragile: Cloudlayer, breaker: Breaker, gate: Gate, service: Service) -> None:
     service.answers("POST /v2/url/pdf", gate)
     errors: list[BaseException] = []
 
@@ -88,21 +97,17 @@ def test_a_submission_that_had_left_says_so(fragile: Cloudlayer, gate: Gate, ser
     thread = threading.Thread(target=call)
     thread.start()
     gate.wait()
-    Breaker.broken = True
-    with pytest.raises((SystemExit, CloudlayerError)):
-        fragile.get_status()
+    break_down(breaker, fragile)
     thread.join(PATIENCE)
     assert isinstance(errors[0], CloudlayerError)
     assert errors[0].maybe_billed
     assert "invoice-17" in errors[0].__notes__[0]
 
 
-def test_what_was_open_is_gone(fragile: Cloudlayer) -> None:
+def test_what_was_open_is_gone(fragile: Cloudlayer, breaker: Breaker) -> None:
     with fragile.attach("7Kq2").stream() as chunks:
         next(chunks)
-        Breaker.broken = True
-        with pytest.raises((SystemExit, CloudlayerError)):
-            fragile.get_status()
+        break_down(breaker, fragile)
         for thread in client_threads():
             thread.join(PATIENCE)
         with pytest.raises(CloudlayerError, match="broke down"):
@@ -110,12 +115,29 @@ def test_what_was_open_is_gone(fragile: Cloudlayer) -> None:
     assert fragile.get_status().ok
 
 
-def test_it_can_be_closed(service: Service, no_environment: None) -> None:
-    cl = Cloudlayer(Breaker(), base_url=service.url)
+def test_an_iterator_that_is_waited_for(fragile: Cloudlayer, breaker: Breaker, gate: Gate, service: Service) -> None:
+    service.answers("GET /v2/jobs", gate)
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            next(fragile.iter_jobs())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    gate.wait()
+    break_down(breaker, fragile)
+    thread.join(PATIENCE)
+    assert "broke down" in str(errors[0])
+    assert fragile.get_status().ok
+
+
+def test_it_can_be_closed(breaker: Breaker, service: Service, no_environment: None) -> None:
+    cl = Cloudlayer(breaker, base_url=service.url)
     assert cl.get_status().ok
-    Breaker.broken = True
-    with pytest.raises((SystemExit, CloudlayerError)):
-        cl.get_status()
+    break_down(breaker, cl)
     for thread in client_threads():
         thread.join(PATIENCE)
     cl.close()
