@@ -157,6 +157,12 @@ class SharedSession:
                 session.detach()
                 connector._close()
 
+    async def release(self) -> None:
+        """Closes a session of ours because its loop is about to end. A call in another loop makes another one."""
+        if not self._borrowed and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
     async def aclose(self) -> None:
         """Closes the session, unless it is borrowed. Doing so twice is fine."""
         if self._closed:

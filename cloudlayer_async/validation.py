@@ -273,13 +273,12 @@ def milliseconds(*, least: int = 0, seconds_below: int = 0) -> TypeCheck:
     return check
 
 
-def instance_of(cls: type, allowed: str | None = None) -> TypeCheck:
+def instance_of(cls: type) -> TypeCheck:
     """An object of the given class."""
-    words = allowed or f"a {cls.__name__}"
 
     def check(value: Any, where: str) -> Any:
         if not isinstance(value, cls):
-            refuse(where, value, words)
+            refuse(where, value, f"a {cls.__name__}")
         return value
 
     return check

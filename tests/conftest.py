@@ -24,6 +24,7 @@ from servers import KEY, Clock, Service
 
 from cloudlayer_async import AsyncCloudlayer
 
+
 class _MockedResponse(aiohttp.ClientResponse):
     """aioresponses 0.7.9 does not give what aiohttp 3.14 asks for (pnuckowski/aioresponses #289)."""
 

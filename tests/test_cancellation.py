@@ -450,7 +450,9 @@ async def test_convert_cancelled(
         return response
 
     service.answers("POST /v2/html/pdf", JOB, status=202)
-    url = service.asset("/a.pdf", {"opening": endless, "downloading": partial, "writing": b"x" * 2_000_000}.get(stage, PDF))
+    url = service.asset(
+        "/a.pdf", {"opening": endless, "downloading": partial, "writing": b"x" * 2_000_000}.get(stage, PDF)
+    )
     done = {**DONE, "assetUrl": url}
     service.answers("GET /v2/jobs/7Kq2", {"reading the job": endless, "sleeping": JOB}.get(stage, done))
     if stage == "writing":

@@ -539,7 +539,13 @@ async def test_siblings_share_and_differ(service: Service, client: AsyncCloudlay
     assert client.last_limits is not None
     assert client.last_limits.calls_remaining == 41
     assert type(v1) is AsyncCloudlayer
-    for fixed in ({"session": None}, {"proxy": "http://p"}, {"ssl": True}, {"max_connections": 5}, {"trace_configs": ()}):
+    for fixed in (
+        {"session": None},
+        {"proxy": "http://p"},
+        {"ssl": True},
+        {"max_connections": 5},
+        {"trace_configs": ()},
+    ):
         with pytest.raises(ConfigError, match="cannot change"):
             client.with_options(**fixed)
     with pytest.raises(ConfigError):

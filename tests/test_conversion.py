@@ -262,7 +262,9 @@ async def test_convert_does_it_all(clock: Clock, service: Service, client: Async
 
 
 @pytest.mark.asyncio
-async def test_convert_checks_the_place_before_it_pays(service: Service, client: AsyncCloudlayer, tmp_path: Path) -> None:
+async def test_convert_checks_the_place_before_it_pays(
+    service: Service, client: AsyncCloudlayer, tmp_path: Path
+) -> None:
     for place in (tmp_path / "missing" / "a.pdf", "", "/dev/null"):
         with pytest.raises(ValidationError) as caught:
             await client.convert(HtmlToPdf("<p>"), save_to=place)

@@ -44,6 +44,7 @@ from cloudlayer_async.files import MAX_NAME_BYTES, safe_filename
         ('attachment; xfilename=no.pdf; name="no.pdf"', None),
         ('attachment; x="; filename=no.pdf"', None),
         ("attachment; filename=one.pdf; filename=two.pdf", "one.pdf"),
+        ("attachment; filename*=UTF-8''one.pdf; filename*=UTF-8''two.pdf", "one.pdf"),
         ("attachment", None),
         ("inline", None),
         ("", None),

@@ -105,7 +105,9 @@ GOOD = reply(200, PDF, content_type="application/pdf")
 @pytest.mark.asyncio
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("step", [step for _, step in BEFORE], ids=[name for name, _ in BEFORE])
-async def test_a_download_that_does_not_begin_is_repeated(step: Step, way: Way, connect: Connect, tmp_path: Path) -> None:
+async def test_a_download_that_does_not_begin_is_repeated(
+    step: Step, way: Way, connect: Connect, tmp_path: Path
+) -> None:
     async with RawServer(step, step, GOOD) as server:
         client = await connect(server.url, timeouts=SOON)
         assert await way(at(client, f"{server.url}/a.pdf?{SECRET}"), tmp_path) == PDF
@@ -176,7 +178,9 @@ async def test_other_answers_are_final(status: int, way: Way, connect: Connect, 
 @pytest.mark.parametrize(
     "url", ["", "nonsense", "ftp://x/y", "http://", "http://[bad", "http://127.0.0.1:99999/", "file:///etc/passwd"]
 )
-async def test_an_address_that_is_none(url: str, way: Way, service: Service, client: AsyncCloudlayer, tmp_path: Path) -> None:
+async def test_an_address_that_is_none(
+    url: str, way: Way, service: Service, client: AsyncCloudlayer, tmp_path: Path
+) -> None:
     service.answers("GET /v2/jobs/7Kq2", {**DONE, "assetUrl": url})
     with pytest.raises(DownloadError):
         await way(at(client, url), tmp_path)
@@ -346,9 +350,7 @@ NAMES: list[tuple[str, str, str]] = [
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("path", "disposition", "name"), NAMES)
 async def test_the_name_in_a_folder(path: str, disposition: str, name: str, connect: Connect, tmp_path: Path) -> None:
-    async with RawServer(
-        reply(200, PDF, content_type="application/pdf", content_disposition=disposition)
-    ) as server:
+    async with RawServer(reply(200, PDF, content_type="application/pdf", content_disposition=disposition)) as server:
         client = await connect(server.url)
         saved = await at(client, f"{server.url}{path}?{SECRET}").save(tmp_path)
         document = await at(client, f"{server.url}{path}?{SECRET}").result()

@@ -141,6 +141,8 @@ def test_long_and_broken_values_are_shown() -> None:
     assert len(shown("x" * 10_000_000)) == 60
     assert len(shown([1] * 1000)) == 60
     assert shown(10**5000).startswith("<int")
+    assert in_words("x" * 500) == "x" * 500
+    assert in_words("x" * 501) == "x" * 499 + "…"
     assert in_words(" a\r\n\tb\x1b[0m ") == "a b [0m"
 
 

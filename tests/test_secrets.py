@@ -174,7 +174,9 @@ async def test_success(
     good = service.asset("/b.pdf", PDF).replace("sesame", "SIGNATURE")
     echoed = {"apiKeyUsed": KEY, "params": {"password": "PAGEPASSWORD"}}
     service.answers("POST /v2/url/pdf", JOB, status=202)
-    service.answers("GET /v2/jobs/7Kq2", JOB, {**DONE, **echoed, "assetUrl": gone}, {**DONE, **echoed, "assetUrl": good})
+    service.answers(
+        "GET /v2/jobs/7Kq2", JOB, {**DONE, **echoed, "assetUrl": gone}, {**DONE, **echoed, "assetUrl": good}
+    )
     async with AsyncCloudlayer(KEY, base_url=service.url) as client:
         conversion = await SUBMIT(client)
         document = await conversion.result()
@@ -190,7 +192,9 @@ async def test_success(
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("address", ["http://user:PROXYPASSWORD@127.0.0.1:1", "http://user:PROXY%40/PASSWORD@127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "address", ["http://user:PROXYPASSWORD@127.0.0.1:1", "http://user:PROXY%40/PASSWORD@127.0.0.1:1"]
+)
 async def test_a_proxys_password(address: str, debug_log: pytest.LogCaptureFixture) -> None:
     try:
         client = AsyncCloudlayer(KEY, base_url="https://api.cloud.example", proxy=address)

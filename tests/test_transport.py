@@ -132,7 +132,9 @@ POST: list[tuple[str, Step, type[CloudlayerError], bool, int, int]] = [
 
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize(("step", "kind", "billed", "times", "_"), [row[1:] for row in POST], ids=[row[0] for row in POST])
+@pytest.mark.parametrize(
+    ("step", "kind", "billed", "times", "_"), [row[1:] for row in POST], ids=[row[0] for row in POST]
+)
 async def test_a_conversion_is_repeated_only_when_nothing_can_be_accepted(
     step: Step, kind: type[CloudlayerError], billed: bool, times: int, _: int, connect_any: Connect
 ) -> None:
@@ -155,7 +157,9 @@ async def test_a_conversion_is_repeated_only_when_nothing_can_be_accepted(
 
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize(("step", "kind", "billed", "_", "times"), [row[1:] for row in POST], ids=[row[0] for row in POST])
+@pytest.mark.parametrize(
+    ("step", "kind", "billed", "_", "times"), [row[1:] for row in POST], ids=[row[0] for row in POST]
+)
 async def test_whoever_opts_in_may_pay_twice(
     step: Step, kind: type[CloudlayerError], billed: bool, _: int, times: int, connect: Connect
 ) -> None:
@@ -242,7 +246,9 @@ async def test_a_handshake_that_stalls_sends_nothing(connect_any: Connect) -> No
 
     async with RawServer(stall) as server:
         client = await connect_any(
-            server.url.replace("http:", "https:"), timeouts=Timeouts(connect=0.05, read=5), retry=RetryPolicy(attempts=2)
+            server.url.replace("http:", "https:"),
+            timeouts=Timeouts(connect=0.05, read=5),
+            retry=RetryPolicy(attempts=2),
         )
         with pytest.raises(ConnectionFailedError) as caught:
             await client.html_to_pdf("<p>")

@@ -224,7 +224,11 @@ async def test_a_file_is_read_from_where_it_stands_and_never_closed(form: Form, 
 
 @pytest.mark.asyncio
 async def test_files_of_many_makes(form: Form, client: AsyncCloudlayer, tmp_path: Path) -> None:
-    with tempfile.TemporaryFile() as one, tempfile.SpooledTemporaryFile() as two, tempfile.NamedTemporaryFile() as three:
+    with (
+        tempfile.TemporaryFile() as one,
+        tempfile.SpooledTemporaryFile() as two,
+        tempfile.NamedTemporaryFile() as three,
+    ):
         for file in (one, two, three):
             file.write(b"content")
             file.seek(0)

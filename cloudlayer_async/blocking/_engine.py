@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -20,6 +20,9 @@ from ._errand import Errand
 
 _EXIT_PATIENCE: Final = 5.0
 """Seconds that a client left open holds up the interpreter's exit at most."""
+
+
+Closing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Resident(Protocol):
@@ -36,11 +39,13 @@ class Engine:
     """An event loop in a thread. It ends when told to, or when a task that is no errand lets a SystemExit escape.
 
     Args:
-        closing: Run in the loop before it ends as told. When it breaks down, what lives in it moves to another one.
+        closing: Run in the loop before it ends as told.
+        moving: Run in the loop when it breaks down: lets go of connections, for what lives in it to move to another loop.
     """
 
-    def __init__(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, closing: Closing, moving: Closing) -> None:
         self._closing = closing
+        self._moving = moving
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
@@ -94,9 +99,16 @@ class Engine:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._first_task = asyncio.current_task()
-        async with BlockingPortal() as self._portal:
-            self._ready.set()
-            await self._portal.sleep_until_stopped()
+        try:
+            async with BlockingPortal() as self._portal:
+                self._ready.set()
+                await self._portal.sleep_until_stopped()
+        except asyncio.CancelledError:
+            # The loop breaks down. All tasks are cancelled, and it goes on until they have ended: time to let go of sockets.
+            if self._tasks:
+                await asyncio.wait(list(self._tasks))
+            await self._moving()
+            raise
 
     @property
     def alive(self) -> bool:

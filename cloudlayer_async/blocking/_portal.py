@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 from ..errors import CloudlayerError, ConfigError
-from ._engine import Engine, on_an_engine
+from ._engine import Closing, Engine, on_an_engine
 from ._errand import Errand, Line, hand_over
 
 _P = ParamSpec("_P")
@@ -39,11 +39,13 @@ class Portal:
     """One event loop for a client, its siblings and their handles, to be used from any number of threads.
 
     Args:
-        closing: Run in the loop before it ends.
+        closing: Closes what lives in the loop; run there before it ends.
+        moving: Lets go of its connections instead, when the loop breaks down, so that it can move to another one.
     """
 
-    def __init__(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, closing: Closing, moving: Closing) -> None:
         self._closing = closing
+        self._moving = moving
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
@@ -74,7 +76,7 @@ class Portal:
             if self._engine is None or self._engine.ended:
                 if self._finalizer is not None:
                     self._finalizer.detach()
-                self._engine = engine = Engine(self._closing)
+                self._engine = engine = Engine(self._closing, self._moving)
                 self._finalizer = weakref.finalize(self, engine.forget)
                 self._finalizer.atexit = False  # the engines see to the exit themselves
                 engine.start()
@@ -118,7 +120,7 @@ class Portal:
         if engine is None:
             return
         if engine.ended:  # broken down: what lived in it can be closed only in another one
-            engine = Engine(self._closing)
+            engine = Engine(self._closing, self._moving)
             engine.start()
         engine.wait_until_ready()
         engine.stop()

@@ -254,7 +254,7 @@ class Inquiries:
 
     async def _token(self, inquiry: _Inquiry) -> None:
         """Waits until one more read is allowed, or the limit is lifted."""
-        if not inquiry.limited:
+        if not inquiry.limited or self._bucket.take_at_once():
             return
         self._rest(inquiry)
         try:

@@ -52,6 +52,13 @@ class TokenBucket:
         self._counted_at = time.monotonic()
         self._turnstile = asyncio.Lock()
 
+    def take_at_once(self) -> bool:
+        """Takes a token if there is one and nobody waits for it."""
+        if self._turnstile.locked() or self._filled() < 1:
+            return False
+        self._tokens -= 1
+        return True
+
     async def take(self) -> None:
         """Waits for a token. Who is cancelled leaves the queue and takes none."""
         async with self._turnstile:
