@@ -450,16 +450,16 @@ class AsyncCloudlayer:
         """Converts many requests, a bounded number at a time. Costs the credits of each.
 
         Use it as ``async with cl.batch(...) as batch: async for outcome in batch: ...``. Outcomes come as they are known; a
-        failure is an outcome with an `error`, and sinks nothing. Leaving the block early stops taking requests and leaves what
-        was submitted to go on at the service; `batch.report` names it.
+        failure is an outcome with an `error`, and sinks nothing. Leaving the block early stops taking requests and leaves
+        what was submitted to go on at the service; `batch.report` names it.
 
         Args:
-            requests: Request objects of any kinds, or pairs (key, request); any iterable or async iterable, of any length. One is
-                taken whenever there is a place for it.
-            concurrency: How many conversions may be submitted and not yet taken as outcomes. Fewer for a while when the service
-                asks to wait.
-            save_to: A folder, made if need be, or a function from a request to a path. Names are made safe and unique; no file is
-                ever replaced. Without it products are kept in memory until their outcomes are taken.
+            requests: Request objects of any kinds, or pairs (key, request); any iterable or async iterable, of any length.
+                One is taken whenever there is a place for it.
+            concurrency: How many conversions may be submitted and not yet taken as outcomes. Fewer for a while when the
+                service asks to wait.
+            save_to: A folder, made if need be, or a function from a request to a path. Names are made safe and unique; no
+                file is ever replaced. Without it products are kept in memory until their outcomes are taken.
             journal: A file (SQLite) that remembers every step. After a crash, run the same code again: nothing accepted is
                 submitted again. An item is known by its key, else by what is in its request.
             max_credits: The batch stops before it would spend more, earlier runs of its journal included.

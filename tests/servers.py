@@ -177,7 +177,7 @@ Step = Callable[[Exchange], Awaitable[None]]
 
 
 class RawServer:
-    """Takes one step for each request (or connection, where the step looks at no request); the last one for all that follow."""
+    """Takes one step a request (or a connection, where the step looks at no request); the last one for all that follow."""
 
     def __init__(self, *steps: Step, tls: ssl.SSLContext | None = None) -> None:
         self.steps = list(steps)

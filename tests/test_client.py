@@ -211,7 +211,7 @@ READS: list[tuple[str, str, str, Any]] = [
     ("get_asset('as_31f0')", "/assets/as_31f0", "asset_minimal", lambda asset: asset.job_id == "7Kq2mVd0"),
     ("list_assets()", "/assets", "assets_list", lambda assets: all(isinstance(item, Asset) for item in assets)),
     ("list_assets(limit=1)", "/assets?limit=1", "assets_list", bool),
-    ("list_storage()", "/storage", "storage_list", lambda found: [item.title for item in found][0] == "Archive S3"),
+    ("list_storage()", "/storage", "storage_list", lambda found: found[0].title == "Archive S3"),
     ("list_storage()", "/storage", "storage_list_empty", lambda found: found == []),
     ("list_storage()", "/storage", "storage_detail_full", lambda found: len(found) == 1),
     (

@@ -358,26 +358,29 @@ async def test_a_large_product_lies_in_a_file_and_costs_no_second_request(
     async with RawServer(reply(201, LARGE, content_type="application/pdf")) as server:
         client = await connect(server.url, api_version="v1")
         before = set(os.listdir("/proc/self/fd"))
-        conversion = await client.html_to_pdf("<p>")
-        assert conversion.job is not None
-        assert conversion.job.size == len(LARGE)
 
-        async def streamed() -> bytes:
-            async with conversion.stream() as chunks:
-                return b"".join([chunk async for chunk in chunks])
+        async def use() -> None:
+            conversion = await client.html_to_pdf("<p>")
+            assert conversion.job is not None
+            assert conversion.job.size == len(LARGE)
 
-        async def partly() -> None:
-            async with conversion.stream() as chunks:
-                async for _ in chunks:
-                    break
+            async def streamed() -> bytes:
+                async with conversion.stream() as chunks:
+                    return b"".join([chunk async for chunk in chunks])
 
-        one, two, three, document, path, _ = await asyncio.gather(
-            streamed(), streamed(), streamed(), conversion.result(), conversion.save(tmp_path / "a.pdf"), partly()
-        )
-        assert one == two == three == document.content == path.read_bytes() == LARGE
-        assert (await conversion.result()).content == LARGE
-        assert server.lines == ["POST /v1/html/pdf"]
-        del conversion
+            async def partly() -> None:
+                async with conversion.stream() as chunks:
+                    async for _ in chunks:
+                        break
+
+            one, two, three, document, path, _ = await asyncio.gather(
+                streamed(), streamed(), streamed(), conversion.result(), conversion.save(tmp_path / "a.pdf"), partly()
+            )
+            assert one == two == three == document.content == path.read_bytes() == LARGE
+            assert (await conversion.result()).content == LARGE
+            assert server.lines == ["POST /v1/html/pdf"]
+
+        await use()
         gc.collect()
         left = {fd for fd in os.listdir("/proc/self/fd") if fd not in before and _is_file(fd)}
     assert not left

@@ -56,7 +56,7 @@ SOON = Timeouts(connect=0.1, read=0.05)
 OPT_IN = RetryPolicy(resubmit_ambiguous=True)
 LENGTH = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
 CHUNKED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-PAGE = "<html><head><title>502 Bad gateway</title></head><body>nginx</body></html>".encode()
+PAGE = b"<html><head><title>502 Bad gateway</title></head><body>nginx</body></html>"
 
 
 async def stalled(exchange: Exchange) -> None:
