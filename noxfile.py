@@ -113,6 +113,7 @@ PROJECT = nox.project.load_toml(HERE / "pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
 PYTHONS = [*SUPPORTED, *({RUNNING} - set(SUPPORTED))]
 ENGINE = "plutoprint"
+PYTEST = ("python", "-m", "pytest", "--numprocesses", "auto", "--dist", "worksteal")
 
 
 def group(name: str) -> list[str]:
@@ -146,7 +147,7 @@ def install_without_building(session: nox.Session, *arguments: str) -> None:
 def tests(session: nox.Session) -> None:
     """The tests, on each Python there is."""
     install(session, "emulator,speed,progress", *group("test"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session
@@ -170,7 +171,7 @@ def lowest(session: nox.Session) -> None:
     constraints = Path(session.virtualenv.location) / "lowest.txt"
     constraints.write_text("".join(pins), encoding="utf-8")
     install(session, "emulator,speed,progress", "-c", str(constraints), *group("test"))
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(reuse_venv=False)
@@ -185,7 +186,7 @@ def wheel(session: nox.Session) -> None:
             shutil.copy(HERE / name, folder)
         shutil.copytree(HERE / "tests", Path(folder) / "tests", ignore=shutil.ignore_patterns("__pycache__"))
         with session.chdir(folder):
-            session.run("python", "-m", "pytest", "-m", "not slow and not sources", *session.posargs)
+            session.run(*PYTEST, "-m", "not slow and not sources", *session.posargs)
 
 
 @nox.session

@@ -465,7 +465,7 @@ BAD_SETTINGS: list[dict[str, Any]] = [
     {"max_connections": 0},
     {"max_connections": True},
     {"max_connections": 2.5},
-    {"session": object()},
+    {"session": "mine"},
     {"on_attempt": 5},
     {"upload_options": "parts"},
     {"proxy": 5},
