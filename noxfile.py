@@ -101,6 +101,7 @@ if __name__ == "__main__":
     go_on_as_nox(sys.argv[1:])
 
 import nox  # noqa: E402 (not there before the line above)
+import nox.command  # noqa: E402
 from packaging.requirements import Requirement  # noqa: E402 (nox brings it)
 
 nox.options.default_venv_backend = "uv|virtualenv"

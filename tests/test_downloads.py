@@ -47,7 +47,6 @@ from cloudlayer_async import (
 pytestmark = pytest.mark.usefixtures("no_complaints", "no_environment", "at_once")
 
 SECRET = "X-Signature=sesame"
-SOON = Timeouts(connect=0.1, read=0.05)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n"
 
 
@@ -93,6 +92,12 @@ async def stall(exchange: Exchange) -> None:
     await exchange.gone()
 
 
+def patience(step: Step) -> Timeouts:
+    """Little where nothing will come; else so much that a busy machine is not taken for a silent server."""
+    hangs = step in (silence, stall)
+    return Timeouts(connect=0.1, read=0.2) if hangs else Timeouts()
+
+
 DURING: list[tuple[str, Step]] = [
     ("length", broken_off(HEAD + b"Content-Length: 23\r\n\r\n%PDF-1.7")),
     ("chunked", broken_off(HEAD + b"Transfer-Encoding: chunked\r\n\r\n8\r\n%PDF-1.7\r\n")),
@@ -109,7 +114,7 @@ async def test_a_download_that_does_not_begin_is_repeated(
     step: Step, way: Way, connect: Connect, tmp_path: Path
 ) -> None:
     async with RawServer(step, step, GOOD) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         assert await way(at(client, f"{server.url}/a.pdf?{SECRET}"), tmp_path) == PDF
     assert {request.target for request in server.requests} == {f"/a.pdf?{SECRET}"}
     assert {path.name for path in tmp_path.iterdir()} <= {"out.pdf"}
@@ -122,7 +127,7 @@ async def test_a_download_that_breaks_is_repeated_from_the_start(
     step: Step, way: Way, connect: Connect, tmp_path: Path
 ) -> None:
     async with RawServer(step, step, GOOD) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         assert await way(at(client, f"{server.url}/a.pdf"), tmp_path) == PDF
     assert len(server.requests) == 3
     assert not any("Range" in request.headers for request in server.requests)
@@ -132,7 +137,7 @@ async def test_a_download_that_breaks_is_repeated_from_the_start(
 @pytest.mark.parametrize("step", [step for _, step in DURING], ids=[name for name, _ in DURING])
 async def test_a_stream_that_breaks_says_so(step: Step, connect: Connect) -> None:
     async with RawServer(step, GOOD) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         given = b""
         with pytest.raises(DownloadError, match="broke off") as caught:
             async with at(client, f"{server.url}/a.pdf?{SECRET}").stream() as chunks:
@@ -151,7 +156,7 @@ async def test_a_stream_that_breaks_says_so(step: Step, connect: Connect) -> Non
 @pytest.mark.parametrize("step", [step for _, step in BEFORE], ids=[name for name, _ in BEFORE])
 async def test_a_download_that_never_succeeds(step: Step, way: Way, connect: Connect, tmp_path: Path) -> None:
     async with RawServer(step) as server:
-        client = await connect(server.url, timeouts=SOON, retry=RetryPolicy(attempts=3))
+        client = await connect(server.url, timeouts=patience(step), retry=RetryPolicy(attempts=3))
         with pytest.raises(DownloadError, match="after 3 attempts") as caught:
             await way(at(client, f"{server.url}/a.pdf?{SECRET}"), tmp_path)
     assert type(caught.value) is DownloadError

@@ -52,7 +52,6 @@ from cloudlayer_async import (
 
 pytestmark = pytest.mark.usefixtures("no_complaints", "no_environment")
 
-SOON = Timeouts(connect=0.1, read=0.05)
 OPT_IN = RetryPolicy(resubmit_ambiguous=True)
 LENGTH = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
 CHUNKED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -74,6 +73,13 @@ async def refused_address() -> str:
 
 
 # --- a conversion's POST --------------------------------------------------------------------------------------------
+
+
+def patience(step: Step) -> Timeouts:
+    """Little where nothing will come; else so much that a busy machine is not taken for a silent server."""
+    hangs = step in (silence, stalled)
+    return Timeouts(connect=0.1, read=0.2) if hangs else Timeouts()
+
 
 POST: list[tuple[str, Step, type[CloudlayerError], bool, int, int]] = [
     # what happens, at the server, the error, maybe_billed, whole requests seen, and seen with resubmit_ambiguous
@@ -139,7 +145,7 @@ async def test_a_conversion_is_repeated_only_when_nothing_can_be_accepted(
     step: Step, kind: type[CloudlayerError], billed: bool, times: int, _: int, connect_any: Connect
 ) -> None:
     async with RawServer(step) as server:
-        client = await connect_any(server.url, timeouts=SOON)
+        client = await connect_any(server.url, timeouts=patience(step))
         with pytest.raises(CloudlayerError) as caught:
             await client.html_to_pdf("<p>once</p>", name="march")
     assert type(caught.value) is kind
@@ -164,7 +170,7 @@ async def test_whoever_opts_in_may_pay_twice(
     step: Step, kind: type[CloudlayerError], billed: bool, _: int, times: int, connect: Connect
 ) -> None:
     async with RawServer(step) as server:
-        client = await connect(server.url, timeouts=SOON, retry=OPT_IN)
+        client = await connect(server.url, timeouts=patience(step), retry=OPT_IN)
         with pytest.raises(kind) as caught:
             await client.html_to_pdf("<p>once</p>")
     assert caught.value.maybe_billed is billed
@@ -409,7 +415,7 @@ READ: list[tuple[str, Step, type[CloudlayerError], int]] = [
 @pytest.mark.parametrize(("step", "kind", "times"), [row[1:] for row in READ], ids=[row[0] for row in READ])
 async def test_a_read_is_repeated(step: Step, kind: type[CloudlayerError], times: int, connect: Connect) -> None:
     async with RawServer(step) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         with pytest.raises(CloudlayerError) as caught:
             await client.get_job("7Kq2")
     assert type(caught.value) is kind
@@ -426,7 +432,7 @@ async def test_a_read_is_repeated(step: Step, kind: type[CloudlayerError], times
 @pytest.mark.parametrize("step", [row[1] for row in READ if row[3] == 4], ids=[row[0] for row in READ if row[3] == 4])
 async def test_a_read_outlives_what_passes(step: Step, connect: Connect) -> None:
     async with RawServer(step, step, step, reply(200, DONE)) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         assert (await client.get_job("7Kq2")).is_success
 
 
@@ -444,7 +450,7 @@ async def test_a_read_from_nobody(connect: Connect) -> None:
 @pytest.mark.parametrize("step", [hang_up, reset_after_body, silence, reply(502)])
 async def test_other_writes_are_as_careful_and_cost_nothing(step: Step, connect: Connect) -> None:
     async with RawServer(step) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(step))
         with pytest.raises(AmbiguousSubmissionError) as caught:
             await client.add_storage(title="t", region="r", access_key_id="a", secret_access_key="s", bucket="b")
     assert not caught.value.maybe_billed
@@ -627,7 +633,7 @@ async def test_an_observer_that_raises_loses_no_job(connect: Connect, caplog: py
 @pytest.mark.usefixtures("at_once")
 async def test_history_says_what_each_attempt_came_to(connect: Connect) -> None:
     async with RawServer(reply(503), silence, reply(500, {"message": "dead"})) as server:
-        client = await connect(server.url, timeouts=SOON)
+        client = await connect(server.url, timeouts=patience(silence))
         with pytest.raises(ServerError, match=r"HTTP 500: dead \(GET /v2/jobs/7Kq2\) after 4 attempts") as caught:
             await client.get_job("7Kq2")
     assert [attempt.status for attempt in caught.value.history] == [503, None, 500, 500]
