@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .batch import AsyncBatch, BatchItem, BatchProgress, BatchReport, Outcome, read_manifest, show_progress, write_manifest
+    from .batch import (
+        AsyncBatch,
+        BatchItem,
+        BatchProgress,
+        BatchReport,
+        Outcome,
+        read_manifest,
+        show_progress,
+        write_manifest,
+    )
     from .blocking._batch import Batch
     from .blocking._client import Cloudlayer
     from .blocking._conversion import Conversion

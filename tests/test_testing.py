@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from readme import Example, examples
 
 from cloudlayer_async.testing import EmulatorThread
 
@@ -200,6 +201,16 @@ def test_without_the_extra(project: pytest.Pytester) -> None:
         """
     )
     outcomes(project, errors=1).stdout.fnmatch_lines(["*pip install 'cloudlayer-async?emulator?'*"])
+
+
+@pytest.mark.parametrize(
+    "example", [one for one in examples() if "def test_" in one.code], ids=lambda example: example.name
+)
+def test_the_readmes_tests_pass(pytester: pytest.Pytester, example: Example) -> None:
+    pytester.makeini(INI)
+    pytester.makepyfile(example.code)
+    result = pytester.runpytest_subprocess("-o", "asyncio_mode=strict")
+    result.assert_outcomes(passed=example.code.count("def test_"))
 
 
 HEAVY = ("aiohttp", "attr", "cattrs", "asyncio", "cloudlayer_async.client", "cloudlayer_async.emulator")

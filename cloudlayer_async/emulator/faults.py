@@ -61,6 +61,20 @@ def _status(_: object, __: object, value: int) -> None:
         raise ValueError("status must be between 400 and 599")
 
 
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number") from None
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if not number.is_integer():
+        raise ValueError(f"{value!r} is not a whole number")
+    return int(number)
+
+
 @attrs.frozen(kw_only=True)
 class Fault:
     """One thing that goes wrong.
@@ -86,21 +100,21 @@ class Fault:
     on: str = "*"
     """Where: ``*``, a group (``conversions``, ``reads``, ``storage``, ``assets``, ``webhooks``), a route such as
     ``POST html/pdf`` or ``GET jobs/{id}``, a version (``v1``), or a job type (``html-pdf``)."""
-    count: int | None = attrs.field(default=None, converter=attrs.converters.optional(int), validator=_at_least(1))
+    count: int | None = attrs.field(default=None, converter=attrs.converters.optional(_whole), validator=_at_least(1))
     """How often it strikes before it is gone; None for as long as it is on."""
-    probability: float = attrs.field(default=1.0, converter=float, validator=_share)
+    probability: float = attrs.field(default=1.0, converter=_number, validator=_share)
     when: Literal["before", "after"] = attrs.field(default="before", validator=_one_of("before", "after"))
     """Before or after the request was handled, for ``latency``, ``status`` and ``reset``."""
-    status: int = attrs.field(default=500, converter=int, validator=_status)
+    status: int = attrs.field(default=500, converter=_whole, validator=_status)
     retry_after: float | None = attrs.field(
-        default=None, converter=attrs.converters.optional(float), validator=_at_least(0)
+        default=None, converter=attrs.converters.optional(_number), validator=_at_least(0)
     )
     """Seconds."""
     retry_after_form: Literal["seconds", "date"] = attrs.field(default="seconds", validator=_one_of("seconds", "date"))
     seconds: float | None = attrs.field(
-        default=None, converter=attrs.converters.optional(float), validator=_at_least(0)
+        default=None, converter=attrs.converters.optional(_number), validator=_at_least(0)
     )
-    at: float = attrs.field(default=0.5, converter=float, validator=_share)
+    at: float = attrs.field(default=0.5, converter=_number, validator=_share)
     content_type: str = attrs.field(
         default="text/html", validator=attrs.validators.matches_re(r"[\w.+*-]+/[\w.+*; =-]+")
     )

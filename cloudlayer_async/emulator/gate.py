@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from aiohttp import web
 
@@ -19,6 +20,8 @@ logger = logging.getLogger("cloudlayer_async.emulator")
 CONTROL = "/emulator/"
 """Paths of the emulator itself, which the service does not have."""
 
+_OWN_SITES = ("none", "same-origin")
+_ADDRESS = re.compile(r"\d+(\.\d+){3}")
 _OPEN_ROUTES = frozenset({"GET templates", "GET template/{id}"})
 _JOB_TYPES = {endpoint.path: endpoint.job_type for endpoint in ENDPOINTS}
 
@@ -53,18 +56,27 @@ def is_control(request: web.Request) -> bool:
 async def control(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let only this machine's own pages and programs reach the emulator's controls.
 
-    A page of another site can send requests to a local port; its Origin, or the name that it reached us by, betrays it.
+    A page of another site can send requests to a local port; its Origin, its Sec-Fetch-Site, or the name that it reached
+    us by betrays it. (And what changes something is a DELETE or JSON, which a browser sends nowhere without asking.)
     """
     if not is_control(request):
         return await handler(request)
-    own_host = request.app[SERVICE].settings.host
     host = request.url.host or ""
-    origin = request.headers.get("Origin")
-    if not (is_loopback(host) or host == own_host or own_host in ("0.0.0.0", "::")):
+    if not _is_own_name(host, request.app[SERVICE].settings.host):
         return web.json_response({"message": f"Not reachable as {host}"}, status=403)
-    if origin is not None and origin != f"{request.scheme}://{request.host}":
+    origin = request.headers.get("Origin")
+    is_foreign = origin is not None and origin != f"{request.scheme}://{request.host}"
+    if is_foreign or (request.path != "/" and request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES):
         return web.json_response({"message": "Not for pages of other origins"}, status=403)
     return await handler(request)
+
+
+def _is_own_name(host: str, bound_to: str) -> bool:
+    if is_loopback(host) or host == bound_to:
+        return True
+    # Bound to every address, it goes by names that are not known here. Whoever lets a name of theirs lead here, so that
+    # their pages pass for ours, has one with a dot; an address is nobody's name.
+    return bound_to in ("0.0.0.0", "::") and ("." not in host or _ADDRESS.fullmatch(host) is not None)
 
 
 @web.middleware

@@ -9,13 +9,20 @@ from typing import Any
 
 import attrs
 
+from .lock import DirectoryLock
 from .records import Asset, Job, StoredFile
 
 INTERRUPTED = "The emulator was stopped while this job was pending."
 
 
 class Archive:
-    """Job and asset records in a directory. Storage configurations are not kept: they hold secrets."""
+    """Job and asset records in a directory, which nobody else uses meanwhile.
+
+    Storage configurations are not kept: they hold secrets.
+
+    Raises:
+        OSError: The directory cannot be made, or another emulator uses it.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.files = directory / "files"
@@ -23,6 +30,11 @@ class Archive:
         self._assets = directory / "assets"
         for folder in (self.files, self._jobs, self._assets):
             folder.mkdir(parents=True, exist_ok=True)
+        self._lock = DirectoryLock(directory)
+
+    def close(self) -> None:
+        """Let another emulator have the directory."""
+        self._lock.release()
 
     def load(self) -> tuple[list[Job], list[Asset]]:
         """Read everything back, oldest first. Pending jobs have failed; assets without their file are left out."""

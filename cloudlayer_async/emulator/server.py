@@ -155,7 +155,7 @@ class Emulator:
         """Listen, and get the engine ready.
 
         Raises:
-            OSError: A port is taken.
+            OSError: A port is taken, or another emulator uses the directory.
             RenderError: The engine asked for is not there.
             RuntimeError: The emulator was started before.
         """
@@ -224,7 +224,11 @@ class Emulator:
         await runner.setup()
         self._runners.append(runner)
         host = self.service.settings.host
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(error.errno, f"Cannot listen on {host} port {port}: {reason}") from error
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         shown = f"[{reachable}]" if ":" in reachable else reachable
         return f"http://{shown}:{runner.addresses[0][1]}"

@@ -57,7 +57,9 @@ class Store:
         self._evict()
 
     async def close(self) -> None:
-        """Remove what is temporary."""
+        """Remove what is temporary, and let go of the directory."""
+        if self._archive is not None:
+            self._archive.close()
         if self._temporary is not None:
             await asyncio.to_thread(self._temporary.cleanup)
             self._temporary = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import re
 import signal
 import subprocess
@@ -144,12 +145,13 @@ READY = re.compile(r"cloudlayer emulator ready at (http://127\.0\.0\.1:\d+) with
 
 
 @asynccontextmanager
-async def shell(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def shell(*arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the emulator as a command; it does not outlive the block."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cloudlayer_async.emulator", "--port", "0", "--engine", "plutoprint", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     try:
         yield process
@@ -191,7 +193,46 @@ def test_the_shell_names_the_dialects_and_refuses_wrong_ones() -> None:
     listed = run("--dialect", "list")
     assert listed.returncode == 0
     assert {"d24", "d26a", "d26b", "timestamp-iso"} <= set(listed.stdout.split())
-    wrong = run("--dialect", "d99")
-    assert wrong.returncode == 1
-    assert "Unknown dialect 'd99'" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    for arguments, status, told in [
+        (("--dialect", "d99"), 1, "Unknown dialect 'd99'"),
+        (("--port", "99999"), 2, "--port: must be between 0 and 65535"),
+        (("--port", "x"), 2, "--port: invalid port value: 'x'"),
+        (("--workers", "0"), 2, "--workers: must be at least 1"),
+        (("--max-age", "nan"), 2, "--max-age: must be a number of seconds"),
+        (("--fault", "bogus"), 2, "--fault: 'bogus': kind must be one of latency, "),
+        (("--fault", "status; status=many"), 2, "'many' is not a number"),
+        (("--template", "letter.html"), 2, "--template: takes ID=FILE"),
+        (("--template", "u-x=nothing.html"), 1, "No such file or directory: nothing.html"),
+    ]:
+        wrong = run(*arguments)
+        assert (wrong.returncode, wrong.stdout) == (status, "")
+        assert told in wrong.stderr
+        assert "Traceback" not in wrong.stderr
+    assert "--fault" in run("--help").stdout
+
+
+@pytest.mark.asyncio
+async def test_the_shell_says_why_it_cannot_start(tmp_path: Path) -> None:
+    async with shell("--directory", str(tmp_path)) as process:
+        assert process.stdout is not None
+        ready = READY.fullmatch((await process.stdout.readline()).decode())
+        assert ready
+        assert "renders with plutoprint" in (await process.stdout.readline()).decode()
+        port = ready[1].rpartition(":")[2]
+        for arguments, told in [
+            (("--port", port), f"Cannot listen on 127.0.0.1 port {port}: Address already in use; choose another"),
+            (("--directory", str(tmp_path)), f"Another emulator uses the directory {tmp_path}"),
+        ]:
+            async with shell(*arguments) as second:
+                output, errors = await second.communicate()
+            assert (second.returncode, output) == (1, b"")
+            assert told in errors.decode()
+            assert b"Traceback" not in errors
+
+
+def test_the_shell_without_the_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloudlayer_async.emulator.__main__ import main
+
+    monkeypatch.setitem(sys.modules, "cloudlayer_async.emulator.server", None)
+    assert main(["--port", "0"]) == 1
+    assert "pip install 'cloudlayer-async[emulator]'" in capsys.readouterr().err

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from cloudlayer_async.emulator import Emulator
 
 from .conftest import PDF, FakeRenderer, Start
 
@@ -56,4 +60,36 @@ async def test_what_goes_is_gone_from_the_directory(start: Start, tmp_path: Path
     assert len(list((tmp_path / "assets").iterdir())) == 1
     async with start(directory=tmp_path, max_age=0.0) as caller:
         assert await caller.get("/v2/jobs") == []
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["lock"]
+
+
+@pytest.mark.asyncio
+async def test_a_directory_serves_one_emulator_at_a_time(start: Start, tmp_path: Path) -> None:
+    async with start(directory=tmp_path) as caller:
+        job = await caller.finished()
+        second = Emulator(renderer=FakeRenderer(), directory=tmp_path)
+        with pytest.raises(OSError, match="Another emulator uses the directory"):
+            await second.start()
+        assert (await caller.get(f"/v2/jobs/{job['id']}"))["status"] == "success"
+    async with start(directory=tmp_path) as caller:
+        assert len(await caller.get("/v2/jobs")) == 1
+
+
+@pytest.mark.asyncio
+async def test_another_process_cannot_have_it_either_and_a_dead_one_holds_nothing(start: Start, tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from cloudlayer_async.emulator.persistence import Archive;"
+        "archive = Archive(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(OSError, match="Another emulator uses"):
+            async with start(directory=tmp_path):
+                pass
+        holder.kill()
+    async with start(directory=tmp_path) as caller:
+        assert await caller.get("/v2/jobs") == []

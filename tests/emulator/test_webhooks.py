@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 
-from .conftest import Start
+from .conftest import Start, html
+from .test_lifetime import READY, shell
 
 
 class Receiver:
@@ -20,21 +26,23 @@ class Receiver:
         self.url = ""
         self.arrived: list[tuple[str, str, Any]] = []
         self.answers = [204]
+        self.came = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.Response:
         self.arrived.append((request.method, request.content_type, json.loads(await request.read())))
+        self.came.set()
         return web.Response(status=self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver()
     app = web.Application()
     app.router.add_route("*", "/hooks/secret-path", receiver.handle)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks/secret-path"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    receiver.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/hooks/secret-path"
     yield receiver
     await runner.cleanup()
 
@@ -95,6 +103,37 @@ async def test_nobody_there(start: Start) -> None:
         [delivery] = caller.emulator.service.store.deliveries
         assert delivery.status is None
         assert delivery.error == "ClientConnectorError"
+
+
+@pytest.mark.asyncio
+async def test_https_is_not_delivered_to_a_certificate_nobody_knows(start: Start, server_tls: ssl.SSLContext) -> None:
+    async with receiving(server_tls) as receiver, start() as caller:
+        await caller.finished(webhook=receiver.url)
+        [delivery] = caller.emulator.service.store.deliveries
+        assert (delivery.status, delivery.error) == (None, "ClientConnectorCertificateError")
+        assert receiver.arrived == []
+
+
+@pytest.mark.asyncio
+async def test_https_is_delivered_under_an_authority_of_ones_own(
+    authority: trustme.CA, server_tls: ssl.SSLContext, tmp_path: Path
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    async with (
+        receiving(server_tls) as receiver,
+        shell(SSL_CERT_FILE=str(tmp_path / "ca.pem")) as process,
+        aiohttp.ClientSession() as session,
+    ):
+        assert process.stdout is not None
+        ready = READY.fullmatch((await process.stdout.readline()).decode())
+        assert ready
+        body, headers = {"html": html("<p>x</p>"), "webhook": receiver.url}, {"X-API-Key": ready[2]}
+        async with session.post(ready[1] + "/v2/html/pdf", json=body, headers=headers) as response:
+            job = await response.json()
+        async with asyncio.timeout(20):
+            await receiver.came.wait()
+    [(method, _, told)] = receiver.arrived
+    assert (method, told["id"], told["status"]) == ("POST", job["id"], "success")
 
 
 @pytest.mark.asyncio

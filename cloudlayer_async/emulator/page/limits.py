@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 _PIP_ONLY = (
-    "No scripts run: what a page builds with JavaScript is missing. waitUntil, waitForSelector, waitForFrame and its "
-    "kin, autoScroll and timeZone have no effect.",
-    "CSS grid is stacked. Gradients, shadows, filters, clip-path, aspect-ratio, animations, @supports, @layer, "
-    "@container and calc() with percentages are not known.",
+    "No scripts run: what a page builds with JavaScript is missing.",
+    "waitUntil, waitForSelector, waitForFrame and its kin, autoScroll and timeZone have no effect.",
+    "CSS grid is stacked.",
+    "Gradients, shadows, filters, clip-path, aspect-ratio, animations and calc() with percentages are not known.",
+    "Neither are @supports, @layer and @container.",
     "Frames, canvas, video, audio and MathML are not drawn.",
     "viewPort shapes images only; isMobile and hasTouch do nothing.",
 )

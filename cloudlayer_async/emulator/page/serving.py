@@ -186,4 +186,4 @@ def _static(name: str) -> web.Response:
 
 @cache
 def _content(name: str) -> bytes:
-    return (files(__package__) / "static" / name).read_bytes()
+    return (files("cloudlayer_async.emulator.page") / "static" / name).read_bytes()

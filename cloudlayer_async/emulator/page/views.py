@@ -14,7 +14,7 @@ from ..records import Asset, Delivery, Job
 from ..service import Service
 from .limits import engine_limits
 
-_QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"'<>)]+")
+_QUERY = re.compile(r"(://[^\s\"'<>)?#]*[?#])[^\s\"'<>)]+")
 
 
 def overview(service: Service) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def job_row(service: Service, job: Job) -> dict[str, Any]:
         "cost": job.total_cost,
         "size": job.size,
         "processTime": job.process_time,
-        "error": job.error,
+        "error": _without_queries(job.error),
         "notes": len(job.notes),
         "document": kind,
         "preview": has_preview,
@@ -72,7 +72,7 @@ def job_detail(service: Service, job: Job) -> dict[str, Any]:
         **job_row(service, job),
         "worker": job.worker,
         "engine": job.engine,
-        "notes": list(job.notes),
+        "notes": _without_queries(job.notes),
         "params": _without_queries(job.params),
         "storage": job.storage,
         "projectId": job.project_id,
@@ -138,12 +138,12 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
 
 
 def _without_queries(value: Any) -> Any:
-    """Cut the queries off addresses: those of assets carry signatures."""
+    """Cut the queries and fragments off addresses: those of assets carry signatures, those of others may hold keys."""
     if isinstance(value, Mapping):
         return {key: _without_queries(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_without_queries(member) for member in value]
-    return _QUERY.sub("?...", value) if isinstance(value, str) and "://" in value else value
+    return _QUERY.sub(r"\1...", value) if isinstance(value, str) else value
 
 
 def _dialect(dialect: Dialect) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // One job: its document, and everything that is known about it.
 
-import { ask, byId, bytes, clock, duration, facts, make, moment, trouble } from "./dom.js";
+import { ask, byId, bytes, clock, duration, facts, make, moment } from "./dom.js";
 
 let chosen = null;
 let shown = ""; // which document stands in the viewer: it is not loaded anew at every event
@@ -149,8 +149,4 @@ function deliveries(job) {
 
 function parameters(job) {
   return make("div", {}, make("h3", {}, "Parameters"), make("pre", { tabindex: "0" }, JSON.stringify(job.params, null, 2)));
-}
-
-export function refreshSoon(id) {
-  if (id === chosen) refresh().catch(trouble);
 }

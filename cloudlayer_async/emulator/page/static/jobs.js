@@ -5,6 +5,7 @@ import { byId, bytes, clock, duration, make, show } from "./dom.js";
 const MOST = 200;
 const rows = new Map(); // id -> {job, row, cells}
 const changed = new Map(); // id -> job, until the next frame
+let told = new Set(); // ids that events told of since the list was asked for: it may not have them yet
 let chosen = null;
 let choose = () => {};
 let frame = null;
@@ -18,8 +19,10 @@ export function start(onChoose) {
   }, 500);
 }
 
-export function replaceAll(jobs) {
-  const known = new Set(jobs.map((job) => job.id));
+export async function replaceAll(asking) {
+  told = new Set();
+  const jobs = await asking;
+  const known = new Set([...jobs.map((job) => job.id), ...told]);
   for (const [id, entry] of rows) {
     if (known.has(id)) continue;
     entry.row.remove();
@@ -27,19 +30,13 @@ export function replaceAll(jobs) {
   }
   for (const job of [...jobs].reverse()) changed.set(job.id, newer(changed.get(job.id), job));
   later();
+  return jobs[0]?.id ?? null;
 }
 
 export function update(job) {
+  told.add(job.id);
   changed.set(job.id, newer(changed.get(job.id), job));
   later();
-}
-
-export function has(id) {
-  return rows.has(id) || changed.has(id);
-}
-
-export function first() {
-  return rows.size ? byId("job-rows").firstElementChild?.dataset.id : null;
 }
 
 export function mark(id) {

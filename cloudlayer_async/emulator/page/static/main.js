@@ -21,9 +21,18 @@ function open(name) {
 
 function choose(id) {
   open("jobs");
+  present(id);
+}
+
+function present(id) {
   jobs.mark(id);
   history.replaceState(null, "", `#${encodeURIComponent(id)}`);
   detail.choose(id).catch(trouble);
+}
+
+async function list() {
+  const newest = await jobs.replaceAll(ask("jobs"));
+  if (detail.current() === null && newest !== null) present(newest);
 }
 
 byId("tabs").addEventListener("click", (event) => {
@@ -46,7 +55,7 @@ const soon = {
   deliveries: throttled(() => deliveries.refresh(choose), 700),
   faults: throttled(faults.refresh, 300),
   detail: throttled(detail.refresh, 200),
-  jobs: throttled(async () => jobs.replaceAll(await ask("jobs")), 500),
+  jobs: throttled(list, 500),
 };
 
 function everything() {
@@ -58,7 +67,7 @@ function happened(event) {
   if (event.kind === "lost") everything();
   if (event.kind === "job" && event.row) {
     jobs.update(event.row);
-    if (detail.current() === null) choose(event.id);
+    if (detail.current() === null) present(event.id);
     else if (detail.current() === event.id) soon.detail();
   }
   if (event.kind === "asset") soon.assets();
