@@ -186,6 +186,10 @@ class AsyncCloudlayer:
         if self._is_root:
             await self._family.session.aclose()
 
+    async def _release(self) -> None:
+        """Lets go of connections because the loop is about to end, and stays open: a call in another loop makes others."""
+        await self._family.session.release()
+
     def with_options(self, **changes: Unpack[ClientChanges]) -> Self:
         """A sibling with other settings that shares this client's session, pace and experience.
 

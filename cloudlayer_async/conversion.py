@@ -86,6 +86,11 @@ class HeldProduct:
             weakref.finalize(self, reply.spool.close)
         self.size = len(reply.body) if reply.spool is None else _length(reply.spool)
 
+    @property
+    def body(self) -> bytes | None:
+        """All of it; None when it is in a file."""
+        return self._body if self._spool is None else None
+
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The bytes in pieces."""
         for start in range(0, self.size, _CHUNK):
@@ -219,10 +224,20 @@ class AsyncConversion:
             DownloadError: The product cannot be had.
             CloudlayerError: As `wait`.
         """
+        if (document := self._at_hand()) is not None:
+            return document
         sink = MemorySink()
         head = await self._fetch(sink, timeout)
         assert self._job is not None
         return Document(content=sink.content(), filename=head.filename, content_type=head.content_type, job=self._job)
+
+    def _at_hand(self) -> Document | None:
+        """The product that came with the reply, if it is in memory: nothing has to be awaited for it."""
+        if self._held is None or self._held.body is None:
+            return None
+        assert self._job is not None
+        head = self._held.head
+        return Document(content=self._held.body, filename=head.filename, content_type=head.content_type, job=self._job)
 
     @asynccontextmanager
     async def stream(self, timeout: float | timedelta | None = None) -> AsyncIterator[AsyncIterator[bytes]]:

@@ -33,6 +33,8 @@ _RESERVED: Final = re.compile(
     r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?",
     re.IGNORECASE | re.DOTALL,
 )
+_PLAIN: Final = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?", re.ASCII | re.IGNORECASE)
+"""Names that cleaning leaves as they are; most names are of this kind, and there is one in every reply with a product."""
 _JOINERS: Final = "\u200c\u200d"
 """Invisible, but part of how Persian words and many emoji are written."""
 
@@ -66,6 +68,8 @@ def safe_filename(name: str | None, *, default: str = _FALLBACK, extension: str 
 
 
 def _cleaned(name: str) -> str:
+    if _PLAIN.fullmatch(name):
+        return name
     # Once before, because a character may become one that is forbidden; once after, because what was taken out may have
     # stood between two that belong together.
     name = unicodedata.normalize("NFC", name)

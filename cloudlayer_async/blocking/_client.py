@@ -117,7 +117,7 @@ class Cloudlayer:
             on_attempt=tell_caller(on_attempt),
             upload_options=upload_options,
         )
-        self._home = Home(make, lambda client: Portal(client.aclose, client._family.session.release))
+        self._home = Home(make, lambda client: Portal(client.aclose, client._release))
         self._is_root = True
 
     @property

@@ -93,6 +93,8 @@ class Conversion:
             DownloadError: The product cannot be had.
             CloudlayerError: As `wait`.
         """
+        if (document := self._async._at_hand()) is not None:
+            return document
         return self._portal.run(self._async.result, timeout)
 
     @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import importlib.util
 import os
 import threading
 import warnings
@@ -17,6 +16,7 @@ from anyio.from_thread import BlockingPortal
 
 from ..errors import CloudlayerError, ConfigError
 from ._errand import Errand
+from ._loops import new_loop
 
 _EXIT_PATIENCE: Final = 5.0
 """Seconds that a client left open holds up the interpreter's exit at most."""
@@ -48,7 +48,11 @@ class Engine:
         self._moving = moving
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ready = threading.Event()
+        # Held until the loop runs. No threading.Event: an interrupt in the midst of its wait() may leave its inner lock held
+        # for ever, and then whoever looks at it hangs.
+        self._beginning = threading.Lock()
+        self._beginning.acquire()
+        self._has_begun = False
         self._failure: BaseException | None = None
         self._errands: set[Errand[Any]] = set()
         self._residents: set[Resident] = set()
@@ -62,14 +66,20 @@ class Engine:
     # --- its thread -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread. When this raises, the engine is to be abandoned."""
         _open_engines.add(self)
-        try:
-            self._thread.start()
-        finally:
-            if self._thread.ident is None:  # it could not be started
-                self.ended = True
-                _open_engines.discard(self)
+        self._thread.start()
+
+    def abandon(self) -> None:
+        """Gives up an engine whose start failed or was interrupted: its thread, if there is one, ends without closing."""
+        # Either this sees the loop, or the thread sees what was set here.
+        self.ended = True
+        _open_engines.discard(self)
+        self.call_soon(self._leave)
+
+    def _leave(self) -> None:
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._portal.stop())
 
     def wait_until_ready(self) -> None:
         """Waits until the loop runs.
@@ -77,14 +87,16 @@ class Engine:
         Raises:
             OSError: There is no loop to be had: too many open files, or the like.
         """
-        self._ready.wait()
+        if not self._has_begun:
+            with self._beginning:
+                pass
         if self._failure is not None:
             raise self._failure
 
     def _main(self) -> None:
         failure: BaseException | None = None
         try:
-            anyio.run(self._serve, backend_options={"use_uvloop": importlib.util.find_spec("uvloop") is not None})
+            anyio.run(self._serve, backend_options={"loop_factory": new_loop})
         except BaseException as error:
             failure = error
         # In this order: an errand that comes from now on sees that it is too late; all others are ended here.
@@ -92,16 +104,22 @@ class Engine:
         _open_engines.discard(self)
         for errand in list(self._errands):
             errand.give_up()
-        if not self._ready.is_set():
+        if not self._has_begun:
             self._failure = failure
-            self._ready.set()
+            self._let_callers_in()
+
+    def _let_callers_in(self) -> None:
+        self._has_begun = True
+        self._beginning.release()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._first_task = asyncio.current_task()
+        if self.ended:
+            return
         try:
             async with BlockingPortal() as self._portal:
-                self._ready.set()
+                self._let_callers_in()
                 await self._portal.sleep_until_stopped()
         except asyncio.CancelledError:
             # The loop breaks down. All tasks are cancelled, and it goes on until they have ended: time to let go of sockets.

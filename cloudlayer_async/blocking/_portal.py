@@ -76,10 +76,15 @@ class Portal:
             if self._engine is None or self._engine.ended:
                 if self._finalizer is not None:
                     self._finalizer.detach()
-                self._engine = engine = Engine(self._closing, self._moving)
-                self._finalizer = weakref.finalize(self, engine.forget)
-                self._finalizer.atexit = False  # the engines see to the exit themselves
-                engine.start()
+                engine = Engine(self._closing, self._moving)
+                try:
+                    engine.start()
+                    self._finalizer = weakref.finalize(self, engine.forget)
+                    self._finalizer.atexit = False  # the engines see to the exit themselves
+                    self._engine = engine
+                except BaseException:  # no room for a thread, or an interrupt in the midst of it
+                    engine.abandon()
+                    raise
             return self._engine
 
     def run(self, method: Callable[_P, Coroutine[Any, Any, _T]], *args: _P.args, **kwargs: _P.kwargs) -> _T:

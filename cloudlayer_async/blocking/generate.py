@@ -42,7 +42,7 @@ def generated() -> dict[Path, str]:
 def orphans(files: dict[Path, str]) -> Iterator[Path]:
     """Files that say they were generated, and are not any more."""
     mark = BANNER.partition("{")[0]
-    for path in sorted({*PACKAGE.glob("*.py"), *PACKAGE.glob("blocking/*.py")} - set(files)):
+    for path in sorted(set(PACKAGE.rglob("*.py")) - set(files)):
         if any(line.startswith(mark) for line in path.read_text(encoding="utf-8").splitlines()[:5]):
             yield path
 
@@ -57,10 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     except GenerationError as error:
         print(error)
         return 1
-    differing = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    differing = [path for path, text in files.items() if not path.is_file() or path.read_bytes() != text.encode()]
     for path in differing:
         if not check:
-            path.write_text(files[path], encoding="utf-8")
+            path.write_bytes(files[path].encode())  # on every system with the same ends of lines
         print(f"{'differs' if check else 'written'}: {path.relative_to(PACKAGE.parent)}")
     left = list(orphans(files))
     for path in left:

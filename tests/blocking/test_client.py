@@ -190,3 +190,12 @@ def test_names_are_public() -> None:
     for name in ("Cloudlayer", "Conversion", "Batch"):
         assert name in cloudlayer_async.__all__
         assert getattr(cloudlayer_async, name).__name__ == name
+
+
+def test_a_product_that_came_with_the_reply_needs_no_connection(service: Service, no_environment: None) -> None:
+    service.answers("POST /v1/html/pdf", b"%PDF-1.7", status=201, content_type="application/pdf")
+    with Cloudlayer(KEY, base_url=service.url, api_version="v1") as cl:
+        conversion = cl.html_to_pdf("<p>x</p>")
+        document = conversion.result()
+    assert document.content == b"%PDF-1.7"
+    assert conversion.result() == document

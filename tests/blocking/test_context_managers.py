@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import pytest
@@ -28,7 +28,9 @@ def test_an_exception_thrown_into_a_block(cl: Cloudlayer) -> None:
     assert cl.get_status().ok
 
 
-@pytest.mark.parametrize("thrown", [StopIteration, StopAsyncIteration, asyncio.CancelledError, GeneratorExit, SystemExit])
+@pytest.mark.parametrize(
+    "thrown", [StopIteration, StopAsyncIteration, asyncio.CancelledError, GeneratorExit, SystemExit]
+)
 def test_exceptions_that_mean_something_to_python(cl: Cloudlayer, thrown: type[BaseException]) -> None:
     stream = cl.attach("7Kq2").stream
     if thrown is StopIteration:  # the standard library's own rule for generators in `with`
@@ -82,10 +84,8 @@ def test_one_task_takes_every_step() -> None:
 def test_a_block_may_swallow_an_exception() -> None:
     @asynccontextmanager
     async def swallowing() -> AsyncIterator[str]:
-        try:
+        with suppress(Mine):
             yield "inside"
-        except Mine:
-            pass
 
     portal = Portal(nothing, nothing)
     with portal.enter(swallowing) as visit:

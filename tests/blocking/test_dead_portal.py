@@ -75,7 +75,7 @@ def test_those_who_wait_get_an_error(fragile: Cloudlayer, breaker: Breaker, gate
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
         thread.start()
-    gate.wait()
+    gate.wait(len(threads))  # one that came later would be the first of the next loop
     break_down(breaker, fragile)
     for thread in threads:
         thread.join(PATIENCE)
@@ -84,7 +84,9 @@ def test_those_who_wait_get_an_error(fragile: Cloudlayer, breaker: Breaker, gate
     assert fragile.get_status().ok
 
 
-def test_a_submission_that_had_left_says_so(fragile: Cloudlayer, breaker: Breaker, gate: Gate, service: Service) -> None:
+def test_a_submission_that_had_left_says_so(
+    fragile: Cloudlayer, breaker: Breaker, gate: Gate, service: Service
+) -> None:
     service.answers("POST /v2/url/pdf", gate)
     errors: list[BaseException] = []
 

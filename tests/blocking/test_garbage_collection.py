@@ -77,7 +77,7 @@ def test_a_handle_keeps_the_loop_of_its_client(service: Service, no_environment:
 def test_a_client_collected_on_another_loop(cl: Cloudlayer, service: Service) -> None:
     other = Cloudlayer(KEY, base_url=service.url)
     other.get_status()
-    threads = [thread for thread in client_threads()]
+    threads = client_threads()
     Cycle(other)
     del other
     with pytest.warns(ResourceWarning, match="left open"):
@@ -126,7 +126,7 @@ def test_an_iterator_collected_in_another_thread(cl: Cloudlayer, service: Servic
     ids=["call", "iterator", "block"],
 )
 def test_errors_leave_no_cycles(cl: Cloudlayer, use: Callable[[Cloudlayer], object]) -> None:
-    """An error holds its traceback, and that the frames: were the error in one of these, only the collector could free it."""
+    """An error holds its traceback, that its frames; were the error in one of these, only the collector could free it."""
 
     def fail() -> weakref.ref[BaseException]:
         try:

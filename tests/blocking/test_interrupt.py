@@ -13,7 +13,7 @@ from servers import DONE, RawServer, Service, http, silence
 
 from cloudlayer_async import Cloudlayer, HtmlToPdf, Job, UrlToPdf
 
-from .conftest import KEY, Gate, StartRaw, happens, interrupt_when
+from .conftest import KEY, Gate, StartRaw, happens, interrupt_when, run_script
 
 
 def test_the_call_is_cancelled_and_the_client_stays_usable(
@@ -77,9 +77,7 @@ def test_an_interrupted_wait_keeps_the_job_s_id(cl: Cloudlayer, gate: Gate, serv
     assert "attach('paid') resumes" in interrupt.value.__notes__[0]
 
 
-def test_an_interrupt_that_comes_when_the_answer_is_there_loses_no_job(
-    service: Service, no_environment: None
-) -> None:
+def test_an_interrupt_that_comes_when_the_answer_is_there_loses_no_job(service: Service, no_environment: None) -> None:
     """The submission has ended well, and its handle is on the way to the caller: its id is on the interrupt."""
 
     def press(_: object) -> None:
@@ -155,3 +153,54 @@ def test_in_a_callback(cl: Cloudlayer) -> None:
     with pytest.raises(KeyboardInterrupt):
         cl.attach("7Kq2").wait(on_update=press)
     assert cl.convert(HtmlToPdf("<p>x</p>")).job.is_success
+
+
+ANY_MOMENT = """
+import faulthandler, random, signal
+from cloudlayer_async import Cloudlayer
+
+faulthandler.dump_traceback_later(50, exit=True)    # a client that hangs shows where
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+
+
+def interrupted(call, most):
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 1e-5 + random.random() * most)
+            while True:
+                call()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers that signal")
+@pytest.mark.parametrize(
+    "rest",
+    [
+        # The call: 500 interrupts, each at another point of it.
+        (
+            "cl = Cloudlayer()\n"
+            "cl.get_status()\n"
+            "for _ in range(500):\n"
+            "    interrupted(cl.get_status, 0.003)\n"
+            "    interrupted(lambda: list(cl.watch_job('7Kq2')), 0.003)\n"
+            "assert cl.get_status().ok\n"
+            "cl.close()\n"
+        ),
+        # The first call, which starts the thread and the loop.
+        (
+            "for _ in range(150):\n"
+            "    cl = Cloudlayer()\n"
+            "    interrupted(cl.get_status, 0.0015)\n"
+            "    assert cl.get_status().ok\n"
+            "    cl.close()\n"
+        ),
+    ],
+    ids=["calls", "first calls"],
+)
+def test_at_any_moment(service: Service, tmp_path: Path, rest: str) -> None:
+    """Wherever it comes, it goes on to the caller, and the client stays usable."""
+    run_script(ANY_MOMENT + rest, service, tmp_path)

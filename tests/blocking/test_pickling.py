@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 from cloudlayer_async import (
-    CloudlayerError,
     Cloudlayer,
+    CloudlayerError,
     ConfigError,
     HtmlToPdf,
     Margin,

@@ -43,7 +43,7 @@ def test_each_thread_gets_its_own_answers(cl: Cloudlayer, service: Service) -> N
             try:
                 cl.get_job(f"unknown-{number}")
             except NotFoundError as error:
-                assert f"unknown-{number}" in str(error)  # noqa: PT017
+                assert f"unknown-{number}" in str(error)
         return seen
 
     assert together(work) == [[f"job-{number}"] * 20 for number in range(THREADS)]

@@ -72,7 +72,7 @@ def test_an_error_in_a_function_of_the_user_s_shows_its_line(cl: Cloudlayer) -> 
         cl.attach("7Kq2").wait(on_update=update)
     shown = "".join(traceback.format_exception(caught.value))
     assert 'raise LookupError("in the user\'s own function")' in shown
-    assert "cl.attach(\"7Kq2\").wait(on_update=update)" in shown
+    assert 'cl.attach("7Kq2").wait(on_update=update)' in shown
 
 
 def test_an_error_in_an_async_function_of_the_user_s_too(service: Service, no_environment: None) -> None:

@@ -11,7 +11,7 @@ from servers import Service
 
 from cloudlayer_async import Cloudlayer, Job
 
-from .conftest import run_script
+from .conftest import HIDE_UVLOOP, run_script
 
 
 def loop_of(cl: Cloudlayer) -> str:
@@ -19,7 +19,8 @@ def loop_of(cl: Cloudlayer) -> str:
     found: list[str] = []
 
     async def look(_: Job) -> None:
-        found.append(type(asyncio.get_running_loop()).__module__.partition(".")[0])
+        bases = type(asyncio.get_running_loop()).__mro__
+        found.append("uvloop" if any(base.__module__.startswith("uvloop") for base in bases) else "asyncio")
 
     cl.attach("7Kq2").wait(on_update=look)
     return found[0]
@@ -41,10 +42,8 @@ def test_the_hazards_without_it(service: Service, tmp_path: Path, test: str) -> 
     """The hazards that depend on the loop, once more with asyncio's own."""
     folder = Path(__file__).parent
     run_script(
-        f"import importlib.util, sys\n"
-        f"find_spec = importlib.util.find_spec\n"
-        f"importlib.util.find_spec = lambda name, package=None: None if name == 'uvloop' else find_spec(name, package)\n"
-        f"import pytest\n"
+        f"{HIDE_UVLOOP}\n"
+        f"import sys, pytest\n"
         f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '--rootdir', {str(folder.parent.parent)!r},"
         f" {str(folder / test)!r} + '.py']))\n",
         service,

@@ -68,6 +68,12 @@ def all_rules() -> dict[str, Rules]:
             "sibling._is_root = False\n"
             "return sibling"
         ),
+        # A product that came with the reply is read without a crossing.
+        "AsyncConversion.result": (
+            "if (document := self._async._at_hand()) is not None:\n"
+            "    return document\n"
+            "return self._portal.run(self._async.result, timeout)"
+        ),
         "AsyncBatch.__aenter__": "self._visit.__enter__()\nreturn self",
         "AsyncBatch.__aexit__": "return self._visit.__exit__(kind, error, traceback)",
         "AsyncBatch.__aiter__": "return self",

@@ -204,7 +204,8 @@ def _beginning(name: str, methods: list[Method]) -> Iterator[str]:
             spread("def __init__(", init._parameters(), ") -> None:", 4)
             + "\n        refuse_session(session)\n"
             + spread("make = partial(", [name, *taken], ")", 8)
-            + "\n        self._home = Home(make, lambda client: Portal(client.aclose, client._family.session.release))\n        self._is_root = True\n"
+            + "\n        self._home = Home(make, lambda client: Portal(client.aclose, client._release))\n"
+            + "        self._is_root = True\n"
         )
         yield f"    @property\n    def _async(self) -> {name}:\n        return self._home.client\n"
         yield "    @property\n    def _portal(self) -> Portal:\n        return self._home.portal\n"
