@@ -68,7 +68,13 @@ class Engine:
     def start(self) -> None:
         """Starts the thread. When this raises, the engine is to be abandoned."""
         _open_engines.add(self)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            # Ctrl-C within Thread.start may come out as a complaint of its condition about a lock.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
     def abandon(self) -> None:
         """Gives up an engine whose start failed or was interrupted: its thread, if there is one, ends without closing."""

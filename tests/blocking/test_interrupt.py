@@ -156,9 +156,16 @@ def test_in_a_callback(cl: Cloudlayer) -> None:
 
 
 ANY_MOMENT = """
-import faulthandler, random, signal
+import faulthandler, random, signal, sys
 from cloudlayer_async import Cloudlayer
 
+
+def unraisable(what):  # Python drops an interrupt that comes while it runs a finalizer
+    if what.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(what)
+
+
+sys.unraisablehook = unraisable
 faulthandler.dump_traceback_later(50, exit=True)    # a client that hangs shows where
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 
@@ -166,7 +173,7 @@ signal.signal(signal.SIGALRM, signal.default_int_handler)
 def interrupted(call, most):
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, 1e-5 + random.random() * most)
+            signal.setitimer(signal.ITIMER_REAL, 1e-5 + random.random() * most, 0.2)
             while True:
                 call()
         finally:

@@ -129,12 +129,16 @@ async def test_scripts_load_from_allowed_hosts_only(chromium: Renderer, site: Si
     url = site.page(
         "/",
         """<script>
-        fetch('/data').then((reply) => reply.text()).then((text) => document.body.append(' ' + text + ' '))
-        fetch('http://example.com/data').catch(() => document.body.append(' refused '))
-        fetch('/data', {method: 'POST', body: 'x'}).catch(() => document.body.append(' unsent '))
+        const ends = [
+            fetch('/data').then((reply) => reply.text()).then((text) => document.body.append(' ' + text + ' ')),
+            fetch('http://example.com/data').catch(() => document.body.append(' refused ')),
+            fetch('/data', {method: 'POST', body: 'x'}).catch(() => document.body.append(' unsent ')),
+        ]
+        Promise.all(ends).then(() => document.body.append(document.createElement('main')))
         </script>""",
     )
-    spec = RenderSpec(conversion="url-pdf", urls=(url,), options={"waitUntil": "networkidle0"})
+    options = {"waitUntil": "networkidle0", "waitForSelector": {"selector": "main"}}
+    spec = RenderSpec(conversion="url-pdf", urls=(url,), options=options)
     rendering = await chromium.render(spec)
     assert sorted(pdf(rendering.content).text.split()) == ["loaded", "refused", "unsent"]
     assert any("http://example.com/data: the host is not on the allow list" in note for note in rendering.notes)
