@@ -115,11 +115,9 @@ class ClientConfig:
     on_attempt: Callable[[Attempt], object] | None = attrs.field(validator=_callable, repr=False)
     upload_options: UploadOptions = attrs.field(validator=_choice(get_args(UploadOptions)))
 
-    is_local: bool = attrs.field(init=False)
-    """Whether the service is on this machine, as an emulator is."""
-
-    @is_local.default
-    def _is_local(self) -> bool:
+    @property
+    def is_local(self) -> bool:
+        """Whether the service is on this machine, as an emulator is."""
         return is_loopback(urlsplit(self.base_url).hostname or "")
 
 

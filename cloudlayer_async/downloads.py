@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -21,11 +22,11 @@ from .files import PartialFile, Reserve, Target, safe_filename
 from .protocol import parse_retry_after
 from .redaction import without_signature
 from .retry import Fault, wait_before_repeat
+from .session import Download
 from .transport import Transport, logger
 
 _T = TypeVar("_T")
 
-_CHUNK: Final = 256 * 1024
 _BUFFER: Final = 1024 * 1024
 """Bytes collected before a thread writes them: small products cost one thread call, large ones stay small in memory."""
 _EXPIRED: Final = (401, 403, 404, 410)
@@ -172,9 +173,12 @@ class Downloads:
         """
         tries = _Tries(self._transport, asset)
         while True:
-            async with self._opened(tries) as response:
-                head = _head(response, tries.asset)
-                reason = await self._pour(response, head, sink, tries.asset)
+            download = await self._opened(tries)
+            try:
+                head = _head(download.response, tries.asset)
+                reason = await self._pour(_Body(download.response), head, sink, tries.asset)
+            finally:
+                download.close()
             if reason is None:
                 return head
             await tries.failed(reason)
@@ -191,77 +195,83 @@ class Downloads:
     @asynccontextmanager
     async def stream(self, asset: AssetAddress) -> AsyncIterator[AsyncIterator[bytes]]:
         """Opens a product and gives its bytes as they come. Once bytes were given, a break is a `DownloadError`."""
-        async with self._opened(_Tries(self._transport, asset)) as response:
-            async with aclosing(self._streamed(response, asset)) as chunks:
-                yield chunks
-
-    async def _streamed(self, response: aiohttp.ClientResponse, asset: AssetAddress) -> AsyncGenerator[bytes]:
+        download = await self._opened(_Tries(self._transport, asset))
         try:
-            async with aclosing(self._chunks(response)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            return
-        except _BrokenOff as error:
-            reason = str(error)
-        raise DownloadError(reason, job_id=asset.job_id)
+            async with aclosing(_streamed(_Body(download.response), asset)) as chunks:
+                yield chunks
+        finally:
+            download.close()
 
-    @asynccontextmanager
-    async def _opened(self, tries: _Tries) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _opened(self, tries: _Tries) -> Download:
         """A response with status 200: the address refreshed once, everything passing repeated."""
         while True:
-            opening = self._transport.download(tries.asset.url)
-            response: aiohttp.ClientResponse | None = None
+            download: Download | None = None
             reason = ""
             try:
-                response = await opening.__aenter__()
+                download = await self._transport.download(tries.asset.url)
             except CloudlayerError:
                 raise  # a closed client, say; some of these are ValueErrors too
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
                 reason = _reason(error)
-            if response is None:
+            if download is None:
                 await tries.failed(reason)
                 continue
-            status = response.status
+            status = download.response.status
             if status == 200:
-                break
-            retry_after = parse_retry_after(response.headers.get("Retry-After"), time.time())
-            await opening.__aexit__(None, None, None)
+                return download
+            retry_after = parse_retry_after(download.response.headers.get("Retry-After"), time.time())
+            download.close()
             await tries.refused(status, retry_after)
-        try:
-            yield response
-        finally:
-            # A response left before its end closes its connection: nobody wants to read the rest of 200 MB.
-            response.close()
-            await opening.__aexit__(None, None, None)
 
-    async def _pour(self, response: aiohttp.ClientResponse, head: Head, sink: Sink, asset: AssetAddress) -> str | None:
+    async def _pour(self, body: _Body, head: Head, sink: Sink, asset: AssetAddress) -> str | None:
         """Reads a body into the sink; the reason in words when it broke off."""
         try:
             await sink.begin(head)
-            async with aclosing(self._chunks(response)) as chunks:
-                async for chunk in chunks:
-                    await sink.add(chunk)
+            while chunk := await body.more():
+                await sink.add(chunk)
         except _BrokenOff as error:
             return str(error)
         except OSError as error:
             raise DownloadError(f"the product cannot be written: {error}", job_id=asset.job_id) from error
         return None
 
-    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
-        received = 0
-        reason = None
-        try:
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                received += len(chunk)
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = _reason(error)
+
+async def _streamed(body: _Body, asset: AssetAddress) -> AsyncGenerator[bytes]:
+    try:
+        while chunk := await body.more():
+            yield chunk
+        return
+    except _BrokenOff as error:
+        reason = str(error)
+    raise DownloadError(reason, job_id=asset.job_id)
+
+
+class _Body:
+    """The bytes of a response, counted."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._content = response.content
         # An encoded body has been decoded, and its length is another one.
         promised = "" if "Content-Encoding" in response.headers else response.headers.get("Content-Length", "")
-        if reason is None and promised.isdigit() and int(promised) != received:
-            reason = f"{received:,} of {int(promised):,} bytes came"
-        if reason is not None:
-            raise _BrokenOff(f"the download broke off: {reason}")
+        self._promised = int(promised) if promised.isdigit() else None
+        self._received = 0
+
+    async def more(self) -> bytes:
+        """The next bytes; none at the end.
+
+        Raises:
+            _BrokenOff: The end came too soon.
+        """
+        try:
+            chunk = await self._content.readany()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = _reason(error)
+        else:
+            self._received += len(chunk)
+            if chunk or self._promised is None or self._promised == self._received:
+                return chunk
+            reason = f"{self._received:,} of {self._promised:,} bytes came"
+        raise _BrokenOff(f"the download broke off: {reason}")
 
 
 class _BrokenOff(Exception):
@@ -339,5 +349,9 @@ def _head(response: aiohttp.ClientResponse, asset: AssetAddress) -> Head:
 
 def named(name: str | None, content_type: str) -> str:
     """A safe base name, with the extension of its content type when it has none of its own."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    return safe_filename(name, default="document", extension=mimetypes.guess_extension(media_type))
+    return safe_filename(name, default="document", extension=_extension(content_type))
+
+
+@lru_cache(maxsize=64)
+def _extension(content_type: str) -> str | None:
+    return mimetypes.guess_extension(content_type.partition(";")[0].strip().lower())

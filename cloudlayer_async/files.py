@@ -59,7 +59,7 @@ def safe_filename(name: str | None, *, default: str = _FALLBACK, extension: str 
         A name that is not empty and has no separator in it.
     """
     base = _cleaned(name or "") or _cleaned(default) or _FALLBACK
-    if extension and not _EXTENSION.fullmatch(Path(base).suffix) and (added := _cleaned(extension)):
+    if extension and not _EXTENSION.fullmatch(os.path.splitext(base)[1]) and (added := _cleaned(extension)):
         base = f"{base}.{added}"
     base = _shortened(base, MAX_NAME_BYTES)
     if _RESERVED.fullmatch(base):

@@ -61,7 +61,14 @@ class Jobs:
         self._transport = transport
         self._family = family
         self._version = version
-        self._schedule = schedule
+        self._context = PollContext(
+            schedule=schedule,
+            durations=family.durations,
+            pace=family.session.pace,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+            max_retry_after=transport.retry.max_retry_after,
+        )
 
     async def get(self, job_id: str, *, within: float | None = None) -> Job:
         """One job, read now; `within` is for how many seconds the answer is of use."""
@@ -94,7 +101,7 @@ class Jobs:
             ended = await poll_job(
                 self._reader(job_id, timeout, ear),
                 job_id,
-                self._context(),
+                self._context,
                 timeout=timeout,
                 job=job,
                 job_type=job_type,
@@ -114,20 +121,10 @@ class Jobs:
         with self._family.announcements.listening(job_id, self.get) as ear:
             # Changes on the way are asked for, and no webhook tells of them: polls go on as usual.
             read = self._reader(job_id, timeout, ear)
-            updates = job_updates(read, job_id, self._context(), timeout=timeout, wake=ear, rely_on_wake=False)
+            updates = job_updates(read, job_id, self._context, timeout=timeout, wake=ear, rely_on_wake=False)
             async with aclosing(updates):
                 async for update in updates:
                     yield update
-
-    def _context(self) -> PollContext:
-        return PollContext(
-            schedule=self._schedule,
-            durations=self._family.durations,
-            pace=self._family.session.pace,
-            clock=time.monotonic,
-            sleep=asyncio.sleep,
-            max_retry_after=self._transport.retry.max_retry_after,
-        )
 
     def _reader(self, job_id: str, timeout: float, ear: Ear | None) -> ReadJob:
         path_segment(job_id, "job_id")

@@ -105,7 +105,9 @@ class PollSchedule:
             Always from `min_interval` to `max_interval`, before the first look too.
         """
         elapsed = max(0.0, elapsed)
-        known = sorted(seconds for seconds in history if 0 <= seconds < math.inf)
+        known = sorted(filter(math.isfinite, history))
+        if known and known[0] < 0:
+            known = [seconds for seconds in known if seconds >= 0]
         if attempt == 0:
             delay = (_quantile(known, _FIRST_QUANTILE) if known else _FIRST_DELAY) - elapsed
         else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, final
 from urllib.parse import urlsplit, urlunsplit
 
 _SHOWN_LENGTH: Final = 60
 _SHOWN_WORDS: Final = 500
+_ADDRESSES: Final = frozenset({"location", "content-location"})
 _CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -91,3 +93,14 @@ def without_signature(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+
+
+def shown_headers(received: Mapping[str, str], key: Secret) -> dict[str, str]:
+    """Headers fit for errors, by names in lower case: no key that a service repeats, no signed address."""
+    headers = {name.lower(): value for name, value in received.items()}
+    for name in _ADDRESSES & headers.keys():
+        headers[name] = without_signature(headers[name])
+    secret = key.reveal()
+    if any(secret in value for value in headers.values()):
+        headers = {name: redacted(value, secret) for name, value in headers.items()}
+    return headers

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, Final, Literal, TypeAlias, TypeVar
+from typing import Any, BinaryIO, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
 
 import attrs
 from attrs import frozen
@@ -141,7 +141,7 @@ def _upload(value: Any, where: str) -> FileSource:
         refuse(where, value, "an open file")
     if callable(readable := getattr(value, "readable", None)) and not readable():
         refuse(where, value, 'a file opened for reading ("rb")')
-    if _is_at_end(value):
+    if _is_at_end(cast("BinaryIO", value)):
         refuse(where, value, "a file with something left to read (it stands at its end: rewind it with seek(0))")
     return value  # type: ignore[no-any-return]
 

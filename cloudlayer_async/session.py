@@ -55,7 +55,7 @@ class SharedSession:
         self._proxy = None if proxy is None else _checked_proxy(proxy, "proxy")
         self._ssl = ssl
         self._trace_configs = list(trace_configs)
-        self._proxies: dict[URL, str | None] = {}
+        self._proxies: dict[tuple[str, str], str | None] = {}
         """The environment's proxy for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -142,9 +142,9 @@ class SharedSession:
             options["proxy"] = self._proxy
         elif not self._borrowed:
             # Instead of aiohttp's trust_env, which asks two threads for every request and also reads passwords in .netrc.
-            place = url.origin()
+            place = url.scheme, url.raw_authority
             if place not in self._proxies:
-                self._proxies[place] = _environment_proxy(place)
+                self._proxies[place] = _environment_proxy(url.origin())
             if (proxy := self._proxies[place]) is not None:
                 options["proxy"] = proxy
         return options
@@ -181,6 +181,19 @@ class SharedSession:
             await session.close()
 
 
+class Download:
+    """A product under way, which occupies a place among the downloads until it is closed."""
+
+    def __init__(self, response: aiohttp.ClientResponse, gate: asyncio.Semaphore) -> None:
+        self.response = response
+        self._gate = gate
+
+    def close(self) -> None:
+        """Gives the place free. One that was not read to its end closes its connection: nobody wants the rest of 200 MB."""
+        self.response.close()
+        self._gate.release()
+
+
 def _environment_proxy(origin: URL) -> str | None:
     """The proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (also in lower case) name for an origin."""
     if is_loopback(origin.host or ""):
@@ -201,9 +214,8 @@ def _checked_proxy(address: object, name: str) -> str:
     text = str(address) if isinstance(address, (str, URL)) else ""
     try:
         url = URL(text if "://" in text else f"http://{text}")
-        usable = url.scheme in ("http", "https") and bool(url.host)
     except ValueError:
-        usable = False
-    if not usable:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
         raise ConfigError(f"{name} must be an http or https address (aiohttp knows no SOCKS)")
     return str(url)

@@ -14,8 +14,8 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import BinaryIO, Final, TypeAlias, TypeVar, cast
 
@@ -34,9 +34,9 @@ from .errors import (
 )
 from .models import Attempt, Limits, ResponseInfo
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
-from .redaction import Secret, in_words, redacted, without_signature
+from .redaction import Secret, in_words, redacted, shown_headers
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
-from .session import SharedSession
+from .session import Download, SharedSession
 from .upload import Departure, Upload
 from .verdict import error_of, fault_of, unexpected
 from .wire import WireFault
@@ -56,7 +56,6 @@ _SLOWEST_UPLOAD: Final = 32_000
 """Bytes a second that an upload is expected to make at the least; its time limit grows by its size over this."""
 _UNIX_TIMES: Final = 1_000_000_000
 """Where a rate limit's reset is above this it is a Unix time, else the seconds left: the sources do not agree."""
-_ADDRESSES: Final = ("location", "content-location")
 _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
 
@@ -231,7 +230,7 @@ class Transport:
 
     async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse, key: Secret) -> _Outcome:
         """Reads a body as far as it comes: what came of a broken one may still name a job."""
-        headers = {name.lower(): _shown_header(name, value, key) for name, value in response.headers.items()}
+        headers = shown_headers(response.headers, key)
         self._note_limits(response.status, headers)
         succeeded = 200 <= response.status < 300
         product = succeeded and call.kind is CallKind.CONVERSION and not is_json(headers)
@@ -417,25 +416,29 @@ class Transport:
 
     # --- downloads --------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def download(self, url: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def download(self, url: str) -> Download:
         """Opens an asset's address, wherever it is, without the key. Redirects are followed: nothing secret travels.
 
-        Raises whatever aiohttp raises: `downloads` turns that into errors of ours.
+        Raises whatever aiohttp raises: `downloads` turns that into errors of ours. The caller closes what it is given.
         """
         self.shared.enter()
-        async with self.shared.download_gate:
+        gate = self.shared.download_gate
+        await gate.acquire()
+        try:
             session = await self.shared.open_for_downloads()
             # A signed address must arrive as it was given; only one that cannot travel so is encoded.
             address = URL(url, encoded=url.isascii() and " " not in url)
-            async with session.get(
+            response = await session.get(
                 address,
                 # Identity, so that the length promised is the length to be counted.
                 headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()},
                 timeout=_client_timeout(math.inf, self.timeouts.connect, self.timeouts.read),
                 **self.shared.request_options(address),
-            ) as response:
-                yield response
+            )
+        except BaseException:
+            gate.release()
+            raise
+        return Download(response, gate)
 
 
 def check_key(key: object) -> str:
@@ -485,11 +488,6 @@ def _described(error: BaseException, key: Secret) -> str:
     words = re.sub(r"//\S*@", "//***@", words)
     words = in_words(redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key.reveal()))
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
-def _shown_header(name: str, value: str, key: Secret) -> str:
-    """A header fit for errors: no key that a service repeats, no signed address."""
-    return redacted(without_signature(value) if name.lower() in _ADDRESSES else value, key.reveal())
 
 
 def _without_key(reply: Reply, key: Secret) -> Reply:

@@ -21,16 +21,22 @@ class _HungUpError(Exception):
     """Nobody is there to be answered."""
 
 
-async def respond(receiver: WebhookReceiver, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers one request, or lives through one server's life."""
-    match scope["type"]:
-        case "http":
-            await _http(receiver, scope, receive, send)
-        case "lifespan":
-            await _lifespan(receiver, receive, send)
-        case "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+class ASGIApplication:
+    """What a server calls. An object, since uvicorn takes a bound method for an application of ASGI 2."""
+
+    def __init__(self, receiver: WebhookReceiver) -> None:
+        self._receiver = receiver
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or lives through one server's life."""
+        match scope["type"]:
+            case "http":
+                await _http(self._receiver, scope, receive, send)
+            case "lifespan":
+                await _lifespan(self._receiver, receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1000})
 
 
 async def _http(receiver: WebhookReceiver, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,10 +1,10 @@
-"""What becomes of a webhook: the job is read again, its waiters wake, and `on_job` is told, once for each final state."""
+"""What becomes of a webhook: the job is read again, its waiters wake, and `on_job` is told."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -15,16 +15,13 @@ from ..models import Job
 from ..polling import ReadJob
 from ..redaction import shown
 from .limits import TokenBucket, UnknownJobs
+from .notifier import Notifier, pause
 
 logger: Final = logging.getLogger("cloudlayer_async")
 
-OnJob = Callable[[Job], object]
-"""Sees a job that has ended. A coroutine function is awaited."""
 OnError = Callable[[str, Exception], object]
 """Sees the id of a job whose end could not be told, and why."""
 
-_FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 60.0
 _CLOSED: Final = "the receiver was closed"
 
 
@@ -49,6 +46,8 @@ class _Inquiry:
     """Whether it waits with nothing in hand that could be lost."""
     queue: asyncio.Timeout | None = None
     """What keeps it waiting for a token."""
+    pause: asyncio.Timeout | None = None
+    """What keeps it waiting for its next read."""
     task: asyncio.Task[None] | None = None
 
 
@@ -58,12 +57,10 @@ class Inquiries:
     Args:
         announcements: The client family's.
         read: Reads jobs that the family does not know, with the receiver's client.
-        on_job: See `WebhookReceiver`.
+        notifier: Tells `on_job`.
         on_error: See `WebhookReceiver`.
-        attempts: How often a job is read, and `on_job` called, until it works.
-        concurrency: Calls of `on_job` at the same time.
+        attempts: How often a job is read until it has ended.
         max_pending: Inquiries under way that will tell `on_job`.
-        remembered: Final states that are known as told.
         unknown: The limits on jobs that the family does not know.
     """
 
@@ -71,30 +68,24 @@ class Inquiries:
         self,
         announcements: Announcements,
         read: ReadJob,
+        notifier: Notifier,
         *,
-        on_job: OnJob | None,
         on_error: OnError | None,
         attempts: int,
-        concurrency: int,
         max_pending: int,
-        remembered: int,
         unknown: UnknownJobs,
     ) -> None:
         self._announcements = announcements
         self._read = read
-        self._on_job = on_job
+        self._notifier = notifier
         self._on_error = on_error
         self._attempts = attempts
-        self._calls = asyncio.Semaphore(concurrency)
         self._max_pending = max_pending
-        self._remembered = remembered
         self._max_limited = unknown.queue
         self._bucket = TokenBucket(unknown.rate, unknown.burst)
         self._open: dict[str, _Inquiry] = {}
         self._limited = 0
         """Those of them that are limited."""
-        self._told: dict[str, str] = {}
-        """The final state last told of each job, oldest first."""
         self._closing = False
 
     def take(self, claim: Job, *, trusted: bool) -> bool:
@@ -110,11 +101,12 @@ class Inquiries:
         if self._closing:
             return False
         job_id = claim.id
-        told = self._told.get(job_id)
+        told = self._notifier.told(job_id)
         if told == claim.status:
             return True
+        own = self._announcements.reader(job_id) is not None
         # Who knows the id of a job that has ended could else make up other ends of it, each for one read.
-        free = trusted or (told is None and self._announcements.reader(job_id) is not None)
+        free = trusted or (own and told is None)
         inquiry = self._open.get(job_id)
         if inquiry is not None:
             inquiry.trusted = inquiry.trusted or trusted
@@ -122,6 +114,7 @@ class Inquiries:
                 self._lift(inquiry)
             if claim.is_success or claim.is_error:
                 inquiry.later.add(claim.status)
+                self._hurry(inquiry)
             if not inquiry.tells:
                 inquiry.tells = self._has_room()
             return inquiry.tells
@@ -130,15 +123,10 @@ class Inquiries:
                 return False
             self._begin(_Inquiry(job_id=job_id, limited=True, tells=True))
             return True
-        has_room = self._has_room()
-        if self._announcements.reader(job_id) is not None:
-            # Its waiters wake all the same; only for `on_job` it has to come again.
-            tells = has_room or self._on_job is None
+        tells = self._has_room() or (own and not self._notifier.has_listener)
+        if tells or own:  # waiters wake even where there is no room; only for `on_job` it has to come again
             self._begin(_Inquiry(job_id=job_id, trusted=trusted, limited=False, tells=tells))
-            return tells
-        if has_room:
-            self._begin(_Inquiry(job_id=job_id, trusted=trusted, limited=False, tells=True))
-        return has_room
+        return tells
 
     def submitted(self, job_id: str) -> None:
         """A webhook may be faster than the reply that tells us the job's id."""
@@ -147,10 +135,10 @@ class Inquiries:
 
     def ended(self, job: Job) -> None:
         """A waiter has read the end of a job whose webhook is late or lost."""
-        if self._closing or job.id in self._open or self._told.get(job.id) == job.status:
+        if self._closing or job.id in self._open or self._notifier.told(job.id) == job.status:
             return
-        if self._on_job is None:
-            self._tick_off(job.id, job)
+        if not self._notifier.has_listener:
+            self._notifier.tick_off(job.id, job)
         elif self._has_room():
             # Else a webhook that comes late has to do it.
             self._begin(_Inquiry(job_id=job.id, limited=False, tells=True, found=job))
@@ -171,7 +159,8 @@ class Inquiries:
             await asyncio.gather(*self._tasks(), return_exceptions=True)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [inquiry.task for inquiry in self._open.values() if inquiry.task is not None]
+        me = asyncio.current_task()  # `on_job` may close the receiver, and cannot wait for itself
+        return [inquiry.task for inquiry in self._open.values() if inquiry.task not in (None, me)]
 
     def _has_room(self) -> bool:
         return len(self._open) - self._limited < self._max_pending
@@ -195,21 +184,26 @@ class Inquiries:
             if inquiry.queue is not None:
                 inquiry.queue.reschedule(0)
 
+    def _hurry(self, inquiry: _Inquiry) -> None:
+        """The next read is made now. Where the claim could be made up and reads are not counted, this one is."""
+        if inquiry.pause is not None and (inquiry.trusted or inquiry.limited or self._bucket.take_at_once()):
+            inquiry.pause.reschedule(0)
+            inquiry.pause = None
+
     # --- one inquiry --------------------------------------------------------------------------------------------------
 
     async def _follow(self, inquiry: _Inquiry) -> None:
         try:
             while True:
                 inquiry.job = None
-                inquiry.later.clear()
-                if (job := await self._ended_job(inquiry)) is None:
-                    return
-                inquiry.job = job
-                self._lift(inquiry)  # it is one of the account's
-                self._announcements.announce(inquiry.job_id, job)
-                if inquiry.tells:
-                    await self._tell(inquiry, job)
-                if inquiry.later <= {job.status}:
+                inquiry.job = job = await self._ended_job(inquiry)
+                if job is not None:
+                    self._lift(inquiry)  # it is one of the account's
+                    self._announcements.announce(inquiry.job_id, job)
+                    if inquiry.tells:
+                        await self._notifier.tell(inquiry.job_id, job)
+                    inquiry.later.discard(job.status)
+                if not inquiry.later:
                     return
                 self._limit(inquiry)
         except asyncio.CancelledError:
@@ -227,10 +221,13 @@ class Inquiries:
             inquiry.found = None
             return found
         error: CloudlayerError | None = None
-        for attempt in range(self._attempts):
-            if attempt:
-                await self._pause(inquiry, attempt)
+        attempt = 0
+        while attempt < self._attempts:
+            if attempt and await self._pause(inquiry, attempt):
+                attempt = 0
+            attempt += 1
             await self._token(inquiry)
+            inquiry.later.clear()
             own = self._announcements.reader(inquiry.job_id)
             try:
                 job = await (own or self._read)(inquiry.job_id)
@@ -239,6 +236,7 @@ class Inquiries:
             except NotFoundError:
                 if own is None:
                     logger.debug("webhook of job %s: there is no such job", shown(inquiry.job_id))
+                    inquiry.later.clear()
                     return None
                 continue  # not visible yet
             except CloudlayerError as fault:
@@ -266,51 +264,24 @@ class Inquiries:
             inquiry.queue = None
             inquiry.idle = False
 
-    async def _pause(self, inquiry: _Inquiry, attempt: int) -> None:
-        if inquiry.job is None:
-            self._rest(inquiry)
-        await asyncio.sleep(min(_FIRST_PAUSE * 2 ** (attempt - 1), _LONGEST_PAUSE))
-        inquiry.idle = False
+    async def _pause(self, inquiry: _Inquiry, attempt: int) -> bool:
+        """Before another read; True when a webhook that told of the job's end cut it short."""
+        self._rest(inquiry)
+        try:
+            async with asyncio.timeout(None) as inquiry.pause:
+                await asyncio.sleep(pause(attempt))
+        except TimeoutError:
+            return True
+        finally:
+            inquiry.pause = None
+            inquiry.idle = False
+        return False
 
     def _rest(self, inquiry: _Inquiry) -> None:
         """Before a wait that the end of the receiver cuts short."""
         if self._closing:
             raise RuntimeError(_CLOSED)
         inquiry.idle = True
-
-    async def _tell(self, inquiry: _Inquiry, job: Job) -> None:
-        if self._told.get(inquiry.job_id) == job.status:
-            return
-        for attempt in range(1, self._attempts + 1):
-            try:
-                async with self._calls:
-                    await self._call(job)
-                break
-            except Exception as error:
-                if attempt == self._attempts:
-                    raise
-                logger.warning("on_job raised %r for job %s; it is called again", error, job.id)
-            await self._pause(inquiry, attempt)
-        self._tick_off(inquiry.job_id, job)
-
-    async def _call(self, job: Job) -> None:
-        if self._on_job is None:
-            return
-        try:
-            answer = self._on_job(job)
-            if isinstance(answer, Awaitable):
-                await answer
-        except asyncio.CancelledError as cancelled:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise RuntimeError("on_job was cancelled") from cancelled  # by something of its own, and not by us
-
-    def _tick_off(self, job_id: str, job: Job) -> None:
-        self._told.pop(job_id, None)
-        self._told[job_id] = job.status
-        if len(self._told) > self._remembered:
-            del self._told[next(iter(self._told))]
 
     def _report(self, inquiry: _Inquiry, error: Exception) -> None:
         step = "its job was not read" if inquiry.job is None else "on_job was not told"

@@ -15,14 +15,15 @@ from ..errors import ConfigError, ValidationError
 from ..redaction import shown
 from ..transport import logger
 from .bodies import BodyLimits
-from .inquiries import Inquiries, OnError, OnJob
+from .inquiries import Inquiries, OnError
 from .limits import UnknownJobs
+from .notifier import Notifier, OnJob
 from .parsing import MAX_BODY, parse_webhook
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from .asgi import Receive, Scope, Send
+    from .asgi import ASGIApplication
 
 Headers = Mapping[str, str] | Mapping[bytes, bytes] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 Verify = Callable[[Mapping[str, str], bytes], bool | Awaitable[bool]]
@@ -60,8 +61,8 @@ class WebhookReceiver:
         dedupe: How many final states are remembered as told; the oldest are forgotten first.
         attempts: How often a job is read, and `on_job` called, until it works. Pauses grow from 0.25 s to 60 s; the default
             makes it two minutes.
-        on_error: Called with a job's id and the error when all attempts failed, or the receiver was closed before. It is
-            logged, too.
+        on_error: A plain function, called with a job's id and the error when all attempts failed, or the receiver was
+            closed before. It is logged, too.
         max_pending: Webhooks that are taken and not yet settled; more get 503, so that nothing is taken and dropped.
         concurrency: Calls of `on_job` at the same time.
         unknown: How many webhooks are looked into of jobs that neither this client nor a sibling submitted or waits for.
@@ -95,6 +96,8 @@ class WebhookReceiver:
         for name, function in (("on_job", on_job), ("on_error", on_error)):
             if function is not None and not callable(function):
                 raise ConfigError(f"{name} must be callable, not {shown(function)}")
+        if inspect.iscoroutinefunction(on_error):
+            raise ConfigError("on_error must be a plain function: nothing awaits it")
         if not isinstance(unknown, UnknownJobs):
             raise ConfigError(f"unknown must be an UnknownJobs, not {shown(unknown)}")
         self._session = client._family.session
@@ -104,15 +107,19 @@ class WebhookReceiver:
         self._max_body = _count(max_body, "max_body")
         self.body_limits: Final = BodyLimits(max_body, _seconds(body_timeout, "body_timeout"))
         """What the adapters go by."""
+        notifier = Notifier(
+            on_job,
+            attempts=_count(attempts, "attempts"),
+            concurrency=_count(concurrency, "concurrency"),
+            remembered=_count(dedupe, "dedupe"),
+        )
         self._inquiries = Inquiries(
             self._announcements,
             client.get_job,
-            on_job=on_job,
+            notifier,
             on_error=on_error,
-            attempts=_count(attempts, "attempts"),
-            concurrency=_count(concurrency, "concurrency"),
+            attempts=attempts,
             max_pending=_count(max_pending, "max_pending"),
-            remembered=_count(dedupe, "dedupe"),
             unknown=unknown,
         )
         self._announcements.attach(self._inquiries)
@@ -209,14 +216,15 @@ class WebhookReceiver:
 
         return application(self)
 
-    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @property
+    def asgi(self) -> ASGIApplication:
         """An ASGI application: ``app.mount("/hooks", receiver.asgi)`` in FastAPI and Starlette.
 
         A mounted one does not close the receiver. As a server's only application it does, when the server stops.
         """
-        from .asgi import respond
+        from .asgi import ASGIApplication
 
-        await respond(self, scope, receive, send)
+        return ASGIApplication(self)
 
 
 def _plain_headers(headers: Any) -> dict[str, str]:

@@ -141,6 +141,70 @@ async def test_a_job_that_does_not_end_is_told_to_nobody(
             await asyncio.sleep(0)
 
 
+@pytest.fixture
+def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that finds a job not ended is not made again while the test runs."""
+    monkeypatch.setattr("cloudlayer_async.webhooks.inquiries.pause", lambda attempt: 600.0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("long_pauses")
+@pytest.mark.parametrize("path_token", [None, TOKEN])
+async def test_news_that_come_between_two_reads_are_not_kept_waiting(
+    service: Service, client: AsyncCloudlayer, path_token: str | None
+) -> None:
+    """The first one was early, or made up."""
+    line = answer(service, "pending", "success")
+    told: asyncio.Queue[Job] = asyncio.Queue()
+    async with WebhookReceiver(client, on_job=told.put_nowait, path_token=path_token) as receiver:
+        await receiver.handle({}, hook(), path=TOKEN)
+        while not receiver._inquiries._open["7Kq2"].pause:
+            await asyncio.sleep(0)
+        await receiver.handle({}, hook(), path=TOKEN)
+        assert (await asyncio.wait_for(told.get(), 5)).is_success
+    assert service.count(line) == 2
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("long_pauses")
+async def test_who_knows_the_id_of_a_running_job_cannot_have_it_read_for_ever(
+    service: Service, client: AsyncCloudlayer
+) -> None:
+    service.answers("POST /v2/html/pdf", {"id": "7Kq2", "status": "pending"}, status=202)
+    line = answer(service, "pending")
+    limits = UnknownJobs(rate=0.001, burst=3, queue=1)
+    async with WebhookReceiver(client, unknown=limits) as receiver:
+        await client.html_to_pdf("<p>", webhook="https://example.com/hook")
+        for _ in range(50):
+            await receiver.handle({}, hook())
+            while (inquiry := receiver._inquiries._open["7Kq2"]) and not inquiry.pause:
+                await asyncio.sleep(0)
+    assert service.count(line) == 1 + 3
+
+
+@pytest.mark.asyncio
+async def test_news_that_come_during_the_last_read_are_not_lost(service: Service, client: AsyncCloudlayer) -> None:
+    """That read may have been answered before the job ended."""
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def pending(request: Any) -> Any:
+        from aiohttp import web
+
+        reading.set()
+        await go_on.wait()
+        return web.json_response({"id": "7Kq2", "status": "pending"})
+
+    service.answers("GET /v2/jobs/7Kq2", pending)
+    answer(service, "success")
+    told: list[Job] = []
+    async with WebhookReceiver(client, on_job=told.append, attempts=1) as receiver:
+        await receiver.handle({}, hook())
+        await reading.wait()
+        assert (await receiver.handle({}, hook()))[0] == 200
+        go_on.set()
+    assert len(told) == 1
+
+
 @pytest.mark.asyncio
 async def test_an_id_that_the_api_does_not_know_has_no_effect(
     service: Service, client: AsyncCloudlayer, caplog: pytest.LogCaptureFixture

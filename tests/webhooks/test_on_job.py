@@ -192,6 +192,22 @@ async def test_closing_ends_what_does_not_end_and_says_so(
 
 
 @pytest.mark.asyncio
+async def test_on_job_may_close_the_receiver(line: str, client: AsyncCloudlayer) -> None:
+    ended: list[Job] = []
+
+    async def on_job(job: Job) -> None:
+        await receiver.aclose()
+        ended.append(job)
+
+    receiver = WebhookReceiver(client, on_job=on_job)
+    await receiver.handle({}, hook())
+    while not ended:
+        await asyncio.sleep(0)
+    await receiver.aclose()
+    assert not receiver._inquiries._open
+
+
+@pytest.mark.asyncio
 async def test_a_cancelled_closing_leaves_no_task(line: str, client: AsyncCloudlayer) -> None:
     slow = Slow()
     receiver = WebhookReceiver(client, on_job=slow)

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import json
 import random
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -104,7 +106,15 @@ async def test_one_byte_now_and_then_over_aiohttp(client: AsyncCloudlayer) -> No
         port = int(origin.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+
+        async def dribble() -> None:
+            while True:  # each byte in time, but not all of them
+                await asyncio.sleep(0.005)
+                writer.write(b" ")
+
+        dribbling = asyncio.create_task(dribble())
         answer = await asyncio.wait_for(reader.readline(), 5)
+        dribbling.cancel()
         assert b" 408 " in answer
         writer.close()
         await writer.wait_closed()
@@ -292,6 +302,76 @@ async def test_nothing_a_stranger_sends_raises_or_causes_more_than_the_limit_all
     assert told == []
 
 
+HEADER = (
+    st.tuples(st.binary(max_size=20), st.binary(max_size=20))
+    | st.tuples(
+        st.just(b"content-length"),
+        st.integers(-5, 3_000_000).map(lambda number: b"%d" % number) | st.sampled_from([b"\xb2", b"9" * 5000, b"1e3"]),
+    )
+    | st.tuples(st.just(b"Content-Encoding"), st.sampled_from([b"gzip", b"identity", b" Identity ", b"\xff", b""]))
+)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("examples", [200, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_bodies_and_headers_of_all_kinds_over_asgi(
+    service: Service, client: AsyncCloudlayer, examples: int
+) -> None:
+    """Each with headers, a path and pieces of its own."""
+    limits = UnknownJobs(rate=0.001, burst=7, queue=10)
+    told: list[Job] = []
+    async with WebhookReceiver(client, on_job=told.append, unknown=limits, max_body=100_000) as receiver:
+        statuses: set[int] = set()
+
+        @given(
+            seed=st.integers(min_value=0),
+            body=st.sampled_from(sorted(BODIES)) | st.binary() | st.just(b"[" * 100_000) | st.just(b" " * 100_001),
+            headers=st.lists(HEADER, max_size=4),
+            path=st.text(max_size=30),
+        )
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+        def send(seed: int, body: bytes | str, headers: list[tuple[bytes, bytes]], path: str) -> None:
+            chance = random.Random(seed)
+            raw = mutated(chance, BODIES[body]) if isinstance(body, str) else body
+            cut = chance.randrange(len(raw) + 1)
+            connection = Connection(*request(raw[:cut], raw[cut:]))
+            try:
+                asked = receiver.asgi(scope(path) | {"headers": headers}, connection.receive, connection.send)
+                asked.__await__().send(None)
+            except StopIteration:
+                statuses.add(connection.status)
+
+        send()
+        assert {200, 400, 413, 415} <= statuses <= {200, 400, 413, 415, 503}
+        assert len(receiver._inquiries._open) <= 10
+        assert receiver.body_limits._held == 0
+    assert 1 <= len(service.requests) <= 7
+    assert told == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("headers", [b"", b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"])
+async def test_what_does_not_end_takes_no_memory(client: AsyncCloudlayer, headers: bytes) -> None:
+    """Two headers, since servers differ in which of them counts."""
+    compressor = zlib.compressobj(wbits=31)
+    endless = compressor.compress(b" " * 50_000_000) + compressor.flush() if headers else b" " * 5_000_000
+    async with WebhookReceiver(client) as receiver, serving(receiver.aiohttp_handler) as origin:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rpartition(":")[2]))
+        tracemalloc.start()
+        try:
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\n" + headers + b"Transfer-Encoding: chunked\r\n\r\n")
+            for start in range(0, len(endless), 50_000):
+                piece = endless[start : start + 50_000]
+                writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            answer = await asyncio.wait_for(reader.readline(), 10)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            writer.transport.abort()
+        assert answer.split()[1] in (b"400", b"413", b"415")
+        assert peak < 20_000_000
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     "arguments",
@@ -302,6 +382,7 @@ async def test_nothing_a_stranger_sends_raises_or_causes_more_than_the_limit_all
         {"verify": "trust"},
         {"on_job": 1},
         {"on_error": "print"},
+        pytest.param({"on_error": asyncio.sleep}, id="on_error is a coroutine function"),
         {"max_body": 0},
         {"body_timeout": 0},
         {"body_timeout": float("inf")},

@@ -73,7 +73,7 @@ async def test_a_receiver_of_any_sibling_wakes_them_all(service: Service, client
             await asyncio.sleep(0)
             await receiver.handle({}, NEWS)
             await waiting
-            receiver._inquiries._told.clear()  # the same id again
+            receiver._inquiries._notifier._told.clear()  # the same id again
     assert service.count(LINE) == 3
 
 

@@ -36,15 +36,15 @@ async def convert_many(client: AsyncCloudlayer, count: int) -> Counter[str]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("path_token", [TOKEN, None])
-async def test_a_thousand_jobs_cost_one_read_each(setting: Set, path_token: str | None) -> None:
+@pytest.mark.parametrize(("path_token", "count"), [(TOKEN, 1_000), (None, 300)])
+async def test_a_thousand_jobs_cost_one_read_each(setting: Set, path_token: str | None, count: int) -> None:
     async with setting(path_token=path_token) as house:
-        seen = await convert_many(house.client, 1_000)
-        assert len(seen) == 1_000
+        seen = await convert_many(house.client, count)
+        assert len(seen) == count
         await house.receiver.aclose()
         assert Counter(job.id for job in house.told) == seen
-        assert house.reads <= 1_100
-        assert house.emulator.seen.accepted == 1_000
+        assert house.reads <= 1.1 * count
+        assert house.emulator.seen.accepted == count
 
 
 @pytest.mark.asyncio
