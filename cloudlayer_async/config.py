@@ -115,10 +115,11 @@ class ClientConfig:
     on_attempt: Callable[[Attempt], object] | None = attrs.field(validator=_callable, repr=False)
     upload_options: UploadOptions = attrs.field(validator=_choice(get_args(UploadOptions)))
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the service is on this machine, as an emulator is."""
-        return is_loopback(urlsplit(self.base_url).hostname or "")
+    is_local: bool = attrs.field(
+        init=False,
+        default=attrs.Factory(lambda self: is_loopback(urlsplit(self.base_url).hostname or ""), takes_self=True),
+    )
+    """Whether the service is on this machine, as an emulator is."""
 
 
 class ClientChanges(DefaultOptions, total=False):

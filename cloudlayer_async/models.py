@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from .options import JSON
 from .redaction import without_signature
+from .sparse import sparse
 
 
 class JobStatus(StrEnum):
@@ -38,7 +39,8 @@ def _unsigned(url: object) -> str:
     return repr(url if url is None else without_signature(str(url)))
 
 
-@frozen(kw_only=True)
+@sparse
+@frozen(kw_only=True, slots=False)
 class Job:
     """One conversion, as the service shows it. Replies to a submission carry little more than `id` and `status`."""
 
@@ -92,7 +94,8 @@ class Job:
         return self.status == JobStatus.ERROR
 
 
-@frozen(kw_only=True)
+@sparse
+@frozen(kw_only=True, slots=False)
 class Asset:
     """A stored product."""
 
@@ -200,7 +203,8 @@ class Template:
     extra: Mapping[str, JSON] = field(factory=dict, repr=False, hash=False)
 
 
-@frozen(kw_only=True)
+@sparse
+@frozen(kw_only=True, slots=False)
 class ResponseInfo:
     """What a reply's headers say (contract section 5.8)."""
 

@@ -35,6 +35,7 @@ from .options import (
     wire_name,
 )
 from .redaction import censored, shown
+from .sparse import sparse
 from .validation import (
     UNSET,
     Checked,
@@ -368,6 +369,7 @@ class _MergeInput(UrlOptions):
 # --- the ten conversions ------------------------------------------------------------------------------------------
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class UrlToPdf(_UrlInput, PdfOptions):
     """A page, by address, as a PDF; or a `batch` of pages as one merged PDF."""
@@ -375,6 +377,7 @@ class UrlToPdf(_UrlInput, PdfOptions):
     kind: ClassVar[str] = "url_to_pdf"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class UrlToImage(_UrlInput, ImageOptions):
     """A page, by address, as an image."""
@@ -382,6 +385,7 @@ class UrlToImage(_UrlInput, ImageOptions):
     kind: ClassVar[str] = "url_to_image"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class HtmlToPdf(_HtmlInput, PdfOptions):
     """A page's source as a PDF."""
@@ -389,6 +393,7 @@ class HtmlToPdf(_HtmlInput, PdfOptions):
     kind: ClassVar[str] = "html_to_pdf"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class HtmlToImage(_HtmlInput, ImageOptions):
     """A page's source as an image."""
@@ -396,6 +401,7 @@ class HtmlToImage(_HtmlInput, ImageOptions):
     kind: ClassVar[str] = "html_to_image"
 
 
+@sparse
 @frozen(kw_only=True, slots=False, repr=False)
 class TemplateToPdf(_TemplateInput, PdfOptions):
     """A filled-in template as a PDF."""
@@ -403,6 +409,7 @@ class TemplateToPdf(_TemplateInput, PdfOptions):
     kind: ClassVar[str] = "template_to_pdf"
 
 
+@sparse
 @frozen(kw_only=True, slots=False, repr=False)
 class TemplateToImage(_TemplateInput, ImageOptions):
     """A filled-in template as an image."""
@@ -410,6 +417,7 @@ class TemplateToImage(_TemplateInput, ImageOptions):
     kind: ClassVar[str] = "template_to_image"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class DocxToPdf(_FileInput, BaseOptions):
     """A Word document as a PDF."""
@@ -417,6 +425,7 @@ class DocxToPdf(_FileInput, BaseOptions):
     kind: ClassVar[str] = "docx_to_pdf"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class DocxToHtml(_FileInput, BaseOptions):
     """A Word document as HTML."""
@@ -424,6 +433,7 @@ class DocxToHtml(_FileInput, BaseOptions):
     kind: ClassVar[str] = "docx_to_html"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class PdfToDocx(_FileInput, BaseOptions):
     """A PDF as a Word document."""
@@ -431,6 +441,7 @@ class PdfToDocx(_FileInput, BaseOptions):
     kind: ClassVar[str] = "pdf_to_docx"
 
 
+@sparse
 @frozen(slots=False, repr=False)
 class MergePdfs(_MergeInput, BaseOptions):
     """Several PDFs, by address, as one. Billed up to n + 1 credits."""

@@ -105,8 +105,11 @@ class Checked:
 
 
 def given(instance: Checked) -> list[tuple[str, Any]]:
-    """The fields of a `Checked` object that hold something, by name; `None` and `UNSET` are nothing."""
-    return [(name, value) for name, value in _values_of(instance).items() if value is not None and value is not UNSET]
+    """The fields of a `Checked` object that hold something, in the class's order; `None` and `UNSET` are nothing."""
+    cls: Any = type(instance)
+    held = [(name, value) for name, value in _values_of(instance).items() if value is not None and value is not UNSET]
+    places = _places_of(cls)
+    return sorted(held, key=lambda item: places[item[0]])
 
 
 def _values_of(instance: Checked) -> dict[str, Any]:
@@ -123,6 +126,11 @@ def _checks_of(cls: Any) -> tuple[dict[str, tuple[TypeCheck, str, Any]], tuple[s
     fields = [field for field in attrs.fields(cls) if _CHECK in field.metadata]
     checks = {field.name: (field.metadata[_CHECK], f"{cls.__name__}.{field.name}", field.default) for field in fields}
     return checks, tuple(field.name for field in fields if field.default not in (None, UNSET))
+
+
+@cache
+def _places_of(cls: Any) -> dict[str, int]:
+    return {field.name: place for place, field in enumerate(attrs.fields(cls))}
 
 
 def _hidden(value: object) -> str:

@@ -225,7 +225,7 @@ def _read_model(data: Any, cls: Any) -> Any:
         raise WireFault(f"expected an object, found {shown(data)}")
     rest: dict[str, Any] = {}
     known: dict[str, Any] = {}
-    ranks: dict[str, int] = {}
+    better: dict[str, int] = {}
     fields = _fields_by_key(cls)
     for key, value in data.items():
         field, rank = fields.get(key, _UNKNOWN)
@@ -234,7 +234,8 @@ def _read_model(data: Any, cls: Any) -> Any:
             continue
         if value is None:
             continue
-        if ranks.get(field.name, len(fields)) < rank:
+        name = field.name
+        if better and better.get(name, rank) < rank:
             rest[key] = value  # an alias, and the better name of the field was there
             continue
         try:
@@ -242,18 +243,19 @@ def _read_model(data: Any, cls: Any) -> Any:
         except ValueError:
             rest[key] = value
             continue
-        if field.name in ranks:
-            better = field.keys[ranks[field.name]]
-            rest[better] = data[better]
-        known[field.name] = read
-        ranks[field.name] = rank
+        if name in known:
+            worse = field.keys[better[name]]
+            rest[worse] = data[worse]
+        known[name] = read
+        if len(field.keys) > 1:
+            better[name] = rank
     if cls is Job:
         known["status"], known["raw_status"] = _read_status(rest)
     elif cls is ApiStatus:
         known["status"] = rest.pop("status").strip() if isinstance(rest.get("status"), str) else ""
     elif cls is Account and isinstance(counts := rest.get("jobCounts"), Mapping):
         known |= _read_job_counts(counts, {*known, *rest})
-    if "id" not in known and hasattr(cls, "id"):
+    if "id" not in known and "id" in fields:
         raise WireFault("no usable id" if "id" in data else "no id", "$.id")
     return cls(extra=rest, **known)
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cloudlayer_async"
 
 FLOORS: list[set[str]] = [
-    {"errors", "redaction", "files"},
+    {"errors", "redaction", "files", "sparse"},
     {"validation"},
     {"options", "models"},
     {"requests", "_keywords"},

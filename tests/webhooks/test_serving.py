@@ -354,7 +354,7 @@ async def test_bodies_and_headers_of_all_kinds_over_asgi(
 async def test_what_does_not_end_takes_no_memory(client: AsyncCloudlayer, headers: bytes) -> None:
     """Two headers, since servers differ in which of them counts."""
     compressor = zlib.compressobj(wbits=31)
-    endless = compressor.compress(b" " * 50_000_000) + compressor.flush() if headers else b" " * 5_000_000
+    endless = compressor.compress(b" " * 200_000_000) + compressor.flush() if headers else b" " * 5_000_000
     async with WebhookReceiver(client) as receiver, serving(receiver.aiohttp_handler) as origin:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rpartition(":")[2]))
         tracemalloc.start()
@@ -369,7 +369,7 @@ async def test_what_does_not_end_takes_no_memory(client: AsyncCloudlayer, header
             tracemalloc.stop()
             writer.transport.abort()
         assert answer.split()[1] in (b"400", b"413", b"415")
-        assert peak < 20_000_000
+        assert peak < (100_000_000 if headers else 20_000_000)  # aiohttp itself unpacks up to 32 MiB
 
 
 @pytest.mark.asyncio
