@@ -689,8 +689,7 @@ class AsyncCloudlayer:
             CloudlayerError: As `get_job`.
         """
         call = read_call(f"/{self.api_version}/storage/{path_segment(storage_id, 'storage_id')}")
-        config, _ = await self._transport.send(call, lambda reply: read_storage(reply, storage_id))
-        return config
+        return await self._transport.send(call, lambda reply: read_storage(reply, storage_id))
 
     async def add_storage(
         self,
@@ -727,7 +726,7 @@ class AsyncCloudlayer:
             bucket=bucket,
             endpoint=endpoint,
         )
-        added, _ = await self._transport.send(call, lambda reply: read_added(call, reply))
+        added = await self._transport.send(call, lambda reply: read_added(call, reply))
         if added is not None:
             return added
         # "success" and no id: the title is unique in the account (contract section 4.10).
@@ -770,10 +769,7 @@ class AsyncCloudlayer:
         """
         joined = tags if tags is None or isinstance(tags, str) else ",".join(tuple_of(text)(tags, "tags"))
         query = {"type": type, "category": category, "tags": joined, "expand": expand}
-        found, _ = await self._transport.send(
-            read_call("/v2/templates", query), lambda reply: read_list(reply, Template)
-        )
-        return found
+        return await self._transport.send(read_call("/v2/templates", query), lambda reply: read_list(reply, Template))
 
     async def get_template(self, template_id: str) -> Template:
         """One template of the gallery. Always asked of v2, the only version known to have it.
@@ -825,7 +821,7 @@ class AsyncCloudlayer:
             CloudlayerError: As `submit`.
         """
         call = free_call(method, path, version=self.api_version, json=json, params=params)
-        return await self._transport.send(call, read_any)
+        return await self._transport.send(call, lambda reply: (read_any(reply), reply.info()))
 
     # --- what they share --------------------------------------------------------------------------------------------
 
@@ -833,8 +829,7 @@ class AsyncCloudlayer:
         def read(reply: Reply) -> _T:
             return read_model(reply, cls)
 
-        found, _ = await self._transport.send(read_call(path), read)
-        return found
+        return await self._transport.send(read_call(path), read)
 
     async def _list(self, path: str, cls: type[_T], **query: int | None) -> list[_T]:
         for name, value in query.items():
@@ -844,8 +839,7 @@ class AsyncCloudlayer:
         def read(reply: Reply) -> list[_T]:
             return read_list(reply, cls)
 
-        found, _ = await self._transport.send(read_call(f"/{self.api_version}{path}", query), read)
-        return found
+        return await self._transport.send(read_call(f"/{self.api_version}{path}", query), read)
 
 
 def _id_of(item: Job | Asset | str, name: str) -> str:

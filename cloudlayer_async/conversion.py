@@ -338,8 +338,7 @@ def _asset_of(reply: Reply) -> Asset:
 async def read_asset(transport: Transport, version: str, asset_id: str) -> Asset:
     """One asset, read now."""
     call = read_call(f"/{version}/assets/{path_segment(asset_id, 'asset_id')}")
-    asset, _ = await transport.send(call, _asset_of)
-    return asset
+    return await transport.send(call, _asset_of)
 
 
 def job_of_product(held: HeldProduct, info: ResponseInfo, *, name: str | None, job_type: str) -> Job:

@@ -354,4 +354,5 @@ def named(name: str | None, content_type: str) -> str:
 
 @lru_cache(maxsize=64)
 def _extension(content_type: str) -> str | None:
-    return mimetypes.guess_extension(content_type.partition(";")[0].strip().lower())
+    found = mimetypes.guess_extension(content_type.partition(";")[0].strip().lower())
+    return found and found.removeprefix(".")

@@ -73,8 +73,7 @@ class Jobs:
     async def get(self, job_id: str, *, within: float | None = None) -> Job:
         """One job, read now; `within` is for how many seconds the answer is of use."""
         call = read_call(f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
-        job, _ = await self._transport.send(call, _job_of, within=within)
-        return job
+        return await self._transport.send(call, _job_of, within=within)
 
     def submitted(self, job_id: str, *, has_webhook: bool) -> None:
         """Notes a job just accepted, so that news of it are known to be ours."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import quote, unquote
 
@@ -22,6 +23,7 @@ from .models import ResponseInfo
 from .options import UserStorage
 from .redaction import shown
 from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx
+from .sparse import sparse
 from .validation import json_value, text
 from .wire import WireFault, converter, encode_request, json_bytes, parse_json, read_float, read_int, uploaded_source
 
@@ -64,7 +66,8 @@ class FormPart:
     content_type: str | None = None
 
 
-@frozen(kw_only=True)
+@sparse
+@frozen(kw_only=True, slots=False)
 class HttpCall:
     """One call, ready to be sent, without its key and its host."""
 
@@ -72,7 +75,7 @@ class HttpCall:
     path: str
     """Version included, ids percent-encoded."""
     kind: CallKind = CallKind.READ
-    query: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
     json: bytes | None = field(default=None, repr=False)
     form: tuple[FormPart, ...] = field(default=(), repr=False)
     name: str | None = None
@@ -98,8 +101,16 @@ class Reply:
     spool: BinaryIO | None = field(default=None, repr=False)
     """The body instead, when it is a large product: a file to read from its start, owned by whoever holds the reply."""
 
+    def info(self) -> ResponseInfo:
+        """The facts in its headers."""
+        return response_info(self.status, self.headers)
+
 
 # --- building calls -------------------------------------------------------------------------------------------------
+
+
+_UNRESERVED: Final = re.compile(r"[\w.~-]+", re.ASCII)
+"""Characters that stand for themselves in a path (RFC 3986 section 2.3); most ids have no others."""
 
 
 def path_segment(value: object, name: str) -> str:
@@ -107,7 +118,7 @@ def path_segment(value: object, name: str) -> str:
     # A dot segment would be resolved away on its way, and lead to another endpoint.
     if not isinstance(value, str) or not value.strip() or value in (".", ".."):
         raise ValidationError(f"{name} must be an id, not {shown(value)}", field=name)
-    return quote(text(value, name), safe="")
+    return value if _UNRESERVED.fullmatch(value) else quote(text(value, name), safe="")
 
 
 def is_async(request: BaseOptions, version: ApiVersion) -> bool:

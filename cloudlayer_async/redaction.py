@@ -101,6 +101,6 @@ def shown_headers(received: Mapping[str, str], key: Secret) -> dict[str, str]:
     for name in _ADDRESSES & headers.keys():
         headers[name] = without_signature(headers[name])
     secret = key.reveal()
-    if any(secret in value for value in headers.values()):
+    if secret in "\n".join(headers.values()):
         headers = {name: redacted(value, secret) for name, value in headers.items()}
     return headers

@@ -40,7 +40,9 @@ async def submit_request(
         local=config.is_local,
     )
     job_type = _JOB_TYPES.get(kind) or kind.replace("_to_", "-")
-    reply, info = await transport.send(call, lambda reply: _read(call, reply), repeat_refused=repeat_refused)
+    reply, info = await transport.send(
+        call, lambda reply: (_read(call, reply), reply.info()), repeat_refused=repeat_refused
+    )
     if isinstance(reply, Job):
         logger.info("%s accepted: job %s", kind, reply.id)
         jobs.submitted(reply.id, has_webhook=request.webhook is not None)

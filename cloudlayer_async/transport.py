@@ -32,7 +32,7 @@ from .errors import (
     RateLimitError,
     RequestTimeoutError,
 )
-from .models import Attempt, Limits, ResponseInfo
+from .models import Attempt, Limits
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
 from .redaction import Secret, in_words, redacted, shown_headers
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
@@ -112,7 +112,7 @@ class Transport:
         *,
         within: float | None = None,
         repeat_refused: bool = True,
-    ) -> tuple[_T, ResponseInfo]:
+    ) -> _T:
         """Sends a call, repeated where that is safe, and reads its reply.
 
         Args:
@@ -286,9 +286,9 @@ class Transport:
         read: Callable[[Reply], _T],
         history: list[Attempt],
         key: Secret,
-    ) -> tuple[_T, ResponseInfo]:
+    ) -> _T:
         try:
-            return read(reply), response_info(reply.status, reply.headers)
+            return read(reply)
         except WireFault as wire_fault:
             fault = wire_fault
         if reply.spool is not None:

@@ -96,8 +96,7 @@ class Submitter:
             return read_list(reply, Job)
 
         call = read_call(f"/{self._service.config.api_version}/jobs", {"limit": limit, "offset": offset})
-        found, _ = await self._service.transport.send(call, read)
-        return found
+        return await self._service.transport.send(call, read)
 
     def _attempted(self, attempt: Attempt) -> None:
         if attempt.retry_in is not None and attempt.request.startswith("POST "):
