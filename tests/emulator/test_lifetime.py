@@ -157,7 +157,7 @@ async def shell(*arguments: str, **environment: str) -> AsyncIterator[asyncio.su
         yield process
     finally:
         if process.returncode is None:
-            process.kill()
+            process.terminate()  # not killed: then it would leave its folders behind
         await process.communicate()
 
 
