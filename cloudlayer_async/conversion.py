@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -127,7 +127,7 @@ class AsyncConversion:
         version: str,
         job: Job | None,
         job_id: str | None = None,
-        info: ResponseInfo | None = None,
+        info: Callable[[], ResponseInfo] | None = None,
         held: HeldProduct | None = None,
         job_type: str | None = None,
         submitted_at: float | None = None,
@@ -167,7 +167,7 @@ class AsyncConversion:
     @property
     def info(self) -> ResponseInfo | None:
         """What the submission's reply said in its headers; None for an attached job."""
-        return self._info
+        return None if self._info is None else self._info()
 
     @property
     def done(self) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
@@ -19,13 +20,14 @@ from urllib.parse import quote, unquote
 from attrs import field, frozen
 
 from .errors import ValidationError
+from .jsontext import WireFault, json_bytes, parse_json
 from .models import ResponseInfo
 from .options import UserStorage
 from .redaction import shown
 from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx
 from .sparse import sparse
 from .validation import json_value, text
-from .wire import WireFault, converter, encode_request, json_bytes, parse_json, read_float, read_int, uploaded_source
+from .wire import converter, encode_request, read_float, read_int, uploaded_source
 
 _T = TypeVar("_T")
 
@@ -205,8 +207,8 @@ def conversion_call(
     if asynchronous and version == "v1":
         body["async"] = True  # a batch is so unasked, and would lose its product without storage
         body.setdefault("storage", True)  # row 21
-    converted_from, _, product = request.kind.partition("_to_")  # type: ignore[attr-defined]
-    path = "/pdf/merge" if isinstance(request, MergePdfs) else f"/{converted_from}/{product}"
+    kind: Any = type(request)
+    path, product = _endpoint(kind)
     uploaded = uploaded_source(request)
     encoded = json_bytes(body) if uploaded is None else None
     if encoded is not None and len(encoded) > MAX_JSON_BYTES:
@@ -224,8 +226,17 @@ def conversion_call(
         form=() if uploaded is None else tuple(_form(request, body, uploaded, upload_options)),
         name=request.name,
         render_seconds=0.0 if asynchronous else _render_seconds(request),
-        product=product or "pdf",
+        product=product,
     )
+
+
+@cache
+def _endpoint(cls: Any) -> tuple[str, str]:
+    """The path below the version, and the product."""
+    if cls is MergePdfs:
+        return "/pdf/merge", "pdf"
+    converted_from, _, product = cls.kind.partition("_to_")
+    return f"/{converted_from}/{product}", product
 
 
 def _render_seconds(request: BaseOptions) -> float:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 _SHOWN_LENGTH: Final = 60
 _SHOWN_WORDS: Final = 500
-_ADDRESSES: Final = frozenset({"location", "content-location"})
+_ADDRESSES: Final = ("location", "content-location")
 _CONTROL: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -98,8 +98,9 @@ def without_signature(url: str) -> str:
 def shown_headers(received: Mapping[str, str], key: Secret) -> dict[str, str]:
     """Headers fit for errors, by names in lower case: no key that a service repeats, no signed address."""
     headers = {name.lower(): value for name, value in received.items()}
-    for name in _ADDRESSES & headers.keys():
-        headers[name] = without_signature(headers[name])
+    for name in _ADDRESSES:
+        if name in headers:
+            headers[name] = without_signature(headers[name])
     secret = key.reveal()
     if secret in "\n".join(headers.values()):
         headers = {name: redacted(value, secret) for name, value in headers.items()}

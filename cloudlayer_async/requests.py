@@ -10,6 +10,7 @@ import inspect
 import io
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, Literal, TypeAlias, TypeVar, cast
 
@@ -170,11 +171,19 @@ def _readable_file(path: Path, where: str) -> Path:
     return path
 
 
+@cache
+def _alternatives(cls: Any) -> tuple[tuple[str, str], ...]:
+    """The pairs of fields of which exactly one is given."""
+    pairs = (("url", "batch"), ("template_id", "template"))
+    return tuple(pair for pair in pairs if attrs.fields_dict(cls).keys() >= set(pair))
+
+
 def _check_combination(request: BaseOptions) -> None:
     """What can be said of a request whatever the version; the rest is in `protocol.check_combination`."""
-    cls = type(request).__name__
-    for either, other in (("url", "batch"), ("template_id", "template")):
-        if hasattr(request, either) and (getattr(request, either) is None) == (getattr(request, other, None) is None):
+    kind: Any = type(request)
+    cls = kind.__name__
+    for either, other in _alternatives(kind):
+        if (getattr(request, either) is None) == (getattr(request, other) is None):
             raise ValidationError(f"{cls} needs exactly one of {either} and {other}", field=either)
     if getattr(request, "format", None) and not (request.width is None and request.height is None):  # type: ignore[attr-defined]
         # Which of the two wins is disputed (contract section 7, row 24).

@@ -55,8 +55,8 @@ class SharedSession:
         self._proxy = None if proxy is None else _checked_proxy(proxy, "proxy")
         self._ssl = ssl
         self._trace_configs = list(trace_configs)
-        self._proxies: dict[tuple[str, str], str | None] = {}
-        """The environment's proxy for each origin that was called."""
+        self._options: dict[tuple[str, str], dict[str, Any]] = {}
+        """What `request_options` has found for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._for_downloads: aiohttp.ClientSession | None = None
@@ -99,8 +99,8 @@ class SharedSession:
         self.api_gate = asyncio.Semaphore(self._max_connections)
         self.download_gate = asyncio.Semaphore(self._max_connections)
 
-    async def open(self) -> aiohttp.ClientSession:
-        """The session, made now if there is none."""
+    def open(self) -> aiohttp.ClientSession:
+        """The session, made now, inside the running loop, if there is none."""
         self.enter()
         self._drop_stale()
         if self._session is None:
@@ -113,9 +113,9 @@ class SharedSession:
             raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
         return self._session
 
-    async def open_for_downloads(self) -> aiohttp.ClientSession:
+    def open_for_downloads(self) -> aiohttp.ClientSession:
         """The session; or, where a borrowed one has headers for the API of its own, one on its connections without them."""
-        session = await self.open()
+        session = self.open()
         if not self._borrowed:
             return session
         harmless = {name: value for name, value in session.headers.items() if name.lower() not in _FOR_THE_API}
@@ -137,16 +137,13 @@ class SharedSession:
 
     def request_options(self, url: URL) -> dict[str, Any]:
         """What every request carries besides its own: the proxy, and no surprises from a borrowed session's settings."""
-        options: dict[str, Any] = {"raise_for_status": False}
-        if self._proxy is not None:
-            options["proxy"] = self._proxy
-        elif not self._borrowed:
+        place = url.scheme, url.raw_authority
+        options = self._options.get(place)
+        if options is None:
             # Instead of aiohttp's trust_env, which asks two threads for every request and also reads passwords in .netrc.
-            place = url.scheme, url.raw_authority
-            if place not in self._proxies:
-                self._proxies[place] = _environment_proxy(url.origin())
-            if (proxy := self._proxies[place]) is not None:
-                options["proxy"] = proxy
+            proxy = self._proxy or (None if self._borrowed else _environment_proxy(url.origin()))
+            options = {"raise_for_status": False} if proxy is None else {"raise_for_status": False, "proxy": proxy}
+            self._options[place] = options
         return options
 
     def _drop_stale(self) -> None:

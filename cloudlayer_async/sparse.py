@@ -25,7 +25,7 @@ def sparse(model: type[_T]) -> type[_T]:
     fields = attrs.fields(cls)
     names = frozenset(field.name for field in fields)
     positional = tuple(field.name for field in fields if not field.kw_only)
-    mandatory = frozenset(
+    mandatory = tuple(
         field.name for field in fields if field.default is attrs.NOTHING or isinstance(field.default, _FACTORY)
     )
     for field in fields:
@@ -36,9 +36,14 @@ def sparse(model: type[_T]) -> type[_T]:
 
     @wraps(fill)
     def __init__(self: Any, *args: Any, **options: Any) -> None:
-        given = {**dict(zip(positional, args, strict=False)), **options} if args else options
-        # Too many, one twice, one missing, one to be made by a factory, or one that there is not.
-        if len(given) != len(args) + len(options) or not mandatory <= given.keys() <= names:
+        given = options
+        if args:
+            given = dict(zip(positional, args, strict=False))
+            given.update(options)
+        fits = len(given) == len(args) + len(options) and names.issuperset(given)
+        for name in mandatory:
+            fits = fits and name in given
+        if not fits:
             fill(self, *args, **options)
             return
         self.__dict__.update(given)

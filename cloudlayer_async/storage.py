@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .errors import StorageNotAllowedError
+from .jsontext import WireFault, json_bytes
 from .models import StorageConfig
 from .protocol import ApiVersion, CallKind, HttpCall, Reply, path_segment, read_data, read_list
 from .validation import nonempty, refuse, secret_text, web_address
 from .verdict import error_message, refusal_of
-from .wire import WireFault, converter, json_bytes
+from .wire import converter
 
 
 def add_storage_call(

@@ -11,6 +11,7 @@ from .conversion import AsyncConversion, HeldProduct, job_of_product
 from .downloads import in_thread
 from .errors import ValidationError
 from .jobs import Jobs
+from .jsontext import WireFault
 from .models import Job
 from .protocol import MAX_JSON_BYTES, HttpCall, Reply, as_model, conversion_call, is_json, is_product, read_data
 from .redaction import shown
@@ -18,7 +19,7 @@ from .requests import REQUEST_TYPES, BaseOptions, with_defaults
 from .transport import Transport, logger
 from .validation import field_of
 from .verdict import error_message, refusal_of
-from .wire import WireFault, inline_source
+from .wire import inline_source
 
 _JOB_TYPES: Final = {"merge_pdfs": "merge-pdf"}
 """The service's names of job types that are not our kind with hyphens (contract section 5.1)."""
@@ -40,36 +41,37 @@ async def submit_request(
         local=config.is_local,
     )
     job_type = _JOB_TYPES.get(kind) or kind.replace("_to_", "-")
-    reply, info = await transport.send(
-        call, lambda reply: (_read(call, reply), reply.info()), repeat_refused=repeat_refused
-    )
-    if isinstance(reply, Job):
-        logger.info("%s accepted: job %s", kind, reply.id)
-        jobs.submitted(reply.id, has_webhook=request.webhook is not None)
+    job, reply = await transport.send(call, lambda reply: _read(call, reply), repeat_refused=repeat_refused)
+    if job is not None:
+        logger.info("%s accepted: job %s", kind, job.id)
+        jobs.submitted(job.id, has_webhook=request.webhook is not None)
         return AsyncConversion(
             transport=transport,
             jobs=jobs,
             version=config.api_version,
-            job=reply,
-            info=info,
+            job=job,
+            info=reply.info,
             job_type=job_type,
             submitted_at=time.monotonic(),
         )
+    info = reply.info()
     logger.info("%s done: %s came with the reply", kind, info.worker_job_id or "the product")
     held = HeldProduct(reply, fallback=request.filename or request.name)
     job = job_of_product(held, info, name=request.name, job_type=job_type)
-    return AsyncConversion(transport=transport, jobs=jobs, version=config.api_version, job=job, info=info, held=held)
+    return AsyncConversion(
+        transport=transport, jobs=jobs, version=config.api_version, job=job, info=reply.info, held=held
+    )
 
 
-def _read(call: HttpCall, reply: Reply) -> Job | Reply:
-    """A job, or the reply that holds the product (contract section 3: by Content-Type, never by version)."""
+def _read(call: HttpCall, reply: Reply) -> tuple[Job | None, Reply]:
+    """The job, or none where the reply holds the product (contract section 3: by Content-Type, never by version)."""
     if is_json(reply.headers):
         data = read_data(reply)
         if isinstance(data, dict) and data.get("allowed") is False:
             raise refusal_of(call, reply, error_message(reply.body.decode("utf-8", "replace")))
-        return as_model(data, Job)
+        return as_model(data, Job), reply
     if is_product(call, reply):
-        return reply
+        return None, reply
     content_type = reply.headers.get("content-type", "no content type")
     raise WireFault(f"expected a job or the {call.product}, got {len(reply.body):,} bytes of {shown(content_type)}")
 

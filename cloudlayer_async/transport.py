@@ -32,6 +32,7 @@ from .errors import (
     RateLimitError,
     RequestTimeoutError,
 )
+from .jsontext import WireFault
 from .models import Attempt, Limits
 from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
 from .redaction import Secret, in_words, redacted, shown_headers
@@ -39,7 +40,6 @@ from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .session import Download, SharedSession
 from .upload import Departure, Upload
 from .verdict import error_of, fault_of, unexpected
-from .wire import WireFault
 
 _T = TypeVar("_T")
 
@@ -60,7 +60,7 @@ _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class _Outcome:
     """What one attempt came to: a reply, or a fault in words."""
 
@@ -137,7 +137,8 @@ class Transport:
         try:
             while True:
                 patience = None if within is None else began + within - time.monotonic()
-                if not await self.shared.pace.ready(math.inf if within is None else began + within):
+                pace = self.shared.pace
+                if pace.remaining() and not await pace.ready(math.inf if within is None else began + within):
                     raise self._held_back(call, tuple(history))
                 body = upload.body(departure)
                 started = time.monotonic()
@@ -146,8 +147,18 @@ class Transport:
                 retry_after = parse_retry_after(reply.headers.get("retry-after"), time.time()) if reply else None
                 fault = fault_of(reply, retry_after) if reply and not outcome.unreadable else outcome.fault
                 if fault is None and reply is not None:
-                    self._observe(history, call, started, reply.status)
-                    return self._read(call, reply, read, history, outcome.key)
+                    watched = self._on_attempt is not None or logger.isEnabledFor(logging.DEBUG)
+                    if watched:
+                        self._observe(history, call, started, reply.status)
+                    try:
+                        return read(reply)
+                    except WireFault as found:
+                        wire_fault = found
+                    if not watched:
+                        self._observe(history, call, started, reply.status)
+                    if reply.spool is not None:
+                        reply.spool.close()
+                    raise unexpected(call, _without_key(reply, outcome.key), wire_fault, tuple(history))
                 wait = wait_before_repeat(
                     policy,
                     fault or Fault.FINAL,
@@ -192,8 +203,8 @@ class Transport:
         """One attempt: never raises for what the network or the service did."""
         async with self.shared.api_gate:
             # The key first: while a function fetches it, the client may be closed.
-            key = Secret(await self.current_key())
-            session = await self.shared.open()
+            key = self._key if isinstance(self._key, Secret) else Secret(await self.current_key())
+            session = self.shared.open()
             url = URL(self._base_url + call.path, encoded=True)
             if call.query:
                 url = url.with_query(call.query)
@@ -278,22 +289,6 @@ class Transport:
             unreadable=True,
             key=key,
         )
-
-    def _read(
-        self,
-        call: HttpCall,
-        reply: Reply,
-        read: Callable[[Reply], _T],
-        history: list[Attempt],
-        key: Secret,
-    ) -> _T:
-        try:
-            return read(reply)
-        except WireFault as wire_fault:
-            fault = wire_fault
-        if reply.spool is not None:
-            reply.spool.close()
-        raise unexpected(call, _without_key(reply, key), fault, tuple(history))
 
     def _error(
         self,
@@ -425,7 +420,7 @@ class Transport:
         gate = self.shared.download_gate
         await gate.acquire()
         try:
-            session = await self.shared.open_for_downloads()
+            session = self.shared.open_for_downloads()
             # A signed address must arrive as it was given; only one that cannot travel so is encoded.
             address = URL(url, encoded=url.isascii() and " " not in url)
             response = await session.get(

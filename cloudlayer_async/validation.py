@@ -107,9 +107,10 @@ class Checked:
 def given(instance: Checked) -> list[tuple[str, Any]]:
     """The fields of a `Checked` object that hold something, in the class's order; `None` and `UNSET` are nothing."""
     cls: Any = type(instance)
-    held = [(name, value) for name, value in _values_of(instance).items() if value is not None and value is not UNSET]
-    places = _places_of(cls)
-    return sorted(held, key=lambda item: places[item[0]])
+    values = _values_of(instance)
+    names = [name for name, value in values.items() if value is not None and value is not UNSET]
+    names.sort(key=_places_of(cls).__getitem__)
+    return [(name, values[name]) for name in names]
 
 
 def _values_of(instance: Checked) -> dict[str, Any]:

@@ -21,11 +21,11 @@ from .errors import (
     ServiceUnavailableError,
     UnexpectedResponseError,
 )
+from .jsontext import WireFault, parse_json
 from .models import Attempt
 from .protocol import CallKind, HttpCall, Reply, response_info
 from .redaction import in_words
 from .retry import Fault
-from .wire import WireFault, parse_json
 
 _SHOWN_BODY: Final = 16 * 1024
 _CLASSES: Final[dict[int, type[ApiError]]] = {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 import math
 import re
 import typing
@@ -23,16 +22,12 @@ import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from .errors import ValidationError
+from .jsontext import WireFault
 from .models import MODELS, Account, ApiStatus, Asset, Job, JobStatus
 from .options import BasicAuth, Cookie, HeaderFooter, Margin, Preview, UserStorage, Viewport, WaitForSelector, wire_name
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, FileSource, HtmlSource
 from .validation import UNSET, given
-
-try:  # the `speed` extra
-    import orjson
-except ImportError:
-    orjson = None  # type: ignore[assignment, unused-ignore]
 
 _T = TypeVar("_T")
 
@@ -41,22 +36,6 @@ _INPUTS: Final = ("html", "template", "file", "batch", "urls", "extra")
 """Fields that do not go out as plain options: `encode_request` and the upload place them."""
 _PASSED_AS_IS: Final = ("style", "image_style")
 _PLAIN: Final = frozenset({str, int, float, bool, dict})
-
-
-class WireFault(ValueError):
-    """A reply's data cannot be read.
-
-    Attributes:
-        path: Where, such as ``$.id``.
-    """
-
-    def __init__(self, message: str, path: str = "$") -> None:
-        super().__init__(message)
-        self.path = path
-
-    def within(self, place: str) -> WireFault:
-        """The same fault seen from one level further out."""
-        return WireFault(str(self), "$" + place + self.path[1:])
 
 
 # --- reading values (contract section 7) ----------------------------------------------------------------------------
@@ -118,6 +97,8 @@ def read_bool(value: Any) -> bool:
 def read_timestamp(value: Any) -> datetime:
     """Epoch seconds or milliseconds, ISO 8601, or a seconds/nanoseconds object (row 2); always UTC."""
     try:
+        if type(value) is int and 10**11 <= value < 10**14:
+            return _EPOCH + timedelta(milliseconds=value)
         if isinstance(value, dict):
             seconds = read_float(value.get("_seconds", value.get("seconds")))
             nanoseconds = read_float(value.get("_nanoseconds", value.get("nanoseconds")) or 0)
@@ -221,7 +202,7 @@ def _fields_by_key(cls: Any) -> Mapping[str, tuple[_ModelField | None, int]]:
 
 def _read_model(data: Any, cls: Any) -> Any:
     """One tolerant reading for all models: unreadable values and unknown keys end in `extra`."""
-    if not isinstance(data, Mapping):
+    if not isinstance(data, (dict, Mapping)):  # the first is told faster
         raise WireFault(f"expected an object, found {shown(data)}")
     rest: dict[str, Any] = {}
     known: dict[str, Any] = {}
@@ -367,15 +348,33 @@ def _part_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
     return make_dict_unstructure_fn(cls, converter, **overrides)  # type: ignore[arg-type]
 
 
+class _Layout(typing.NamedTuple):
+    """Where a kind of request has what."""
+
+    options: Mapping[str, str]
+    """Wire names of options by our names."""
+    source: str
+    """The wire name of the page or template."""
+    addresses: str | None
+    """The field of several addresses."""
+    has_data: bool
+
+
 @cache
-def _option_names(cls: Any) -> Mapping[str, str]:
-    return {field.name: wire_name(field.name) for field in attrs.fields(cls) if field.name not in _INPUTS}
+def _layout(cls: Any) -> _Layout:
+    names = [field.name for field in attrs.fields(cls)]
+    return _Layout(
+        options={name: wire_name(name) for name in names if name not in _INPUTS},
+        source="html" if "html" in names else "template",
+        addresses=next((name for name in ("urls", "batch") if name in names), None),
+        has_data="template_id" in names,
+    )
 
 
 def _write_options(request: BaseOptions) -> dict[str, Any]:
     """The options that were given, by wire name; sources and `extra` are placed by `encode_request`."""
     cls: Any = type(request)
-    names = _option_names(cls)
+    names = _layout(cls).options
     written = {
         # Template data and plain values are the wire's already; parts are converted.
         names[name]: value if type(value) in _PLAIN else converter.unstructure(value)
@@ -422,17 +421,18 @@ def encode_request(request: BaseOptions, source: bytes | None = None) -> dict[st
         request: The request.
         source: The page's or inline template's own bytes, for requests that have one.
     """
+    cls: Any = type(request)
+    layout = _layout(cls)
     body: dict[str, Any] = {}
     if source is not None:
-        field = "html" if hasattr(request, "html") else "template"
-        body[field] = base64.b64encode(source).decode("ascii")
-    urls = getattr(request, "urls", None) or getattr(request, "batch", None)
-    if urls:
+        body[layout.source] = base64.b64encode(source).decode("ascii")
+    if layout.addresses is not None and (urls := getattr(request, layout.addresses)):
         body["batch"] = {"urls": list(urls)}  # rows 13 and 14
     body.update(_write_options(request))
-    if hasattr(request, "template_id"):
+    if layout.has_data:
         body.setdefault("data", {})
-    body.update(request.extra or {})
+    if request.extra:
+        body.update(request.extra)
     return body
 
 
@@ -448,39 +448,6 @@ def uploaded_source(request: BaseOptions) -> FileSource | None:
     """What goes out as a file of a multipart form: a document, or a template given as a `Path`."""
     template = getattr(request, "template", None)
     return template if isinstance(template, Path) else getattr(request, "file", None)
-
-
-def json_bytes(data: Any) -> bytes:
-    """Compact UTF-8 JSON; the same with and without the `speed` extra."""
-    if orjson is not None:
-        try:
-            return orjson.dumps(data)
-        except TypeError:
-            pass  # integers beyond 64 bits, which the standard library writes
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
-
-
-def parse_json(body: bytes | str) -> Any:
-    """JSON data.
-
-    Raises:
-        WireFault: It is not JSON, not UTF-8, or nested too deep.
-    """
-    # Always the standard library: orjson turns integers beyond 64 bits into floats, and an id may be one.
-    try:
-        return _DECODER.decode(body if isinstance(body, str) else body.decode(json.detect_encoding(body)))
-    except RecursionError:
-        raise WireFault("JSON nested too deep") from None
-    except ValueError as error:
-        reason = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "bad text"
-        raise WireFault(f"not JSON ({reason})") from None
 
 
 # --- to and from dictionaries ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "cloudlayer_async"
 
 FLOORS: list[set[str]] = [
     {"errors", "redaction", "files", "sparse"},
-    {"validation"},
+    {"validation", "jsontext"},
     {"options", "models"},
     {"requests", "_keywords"},
     {"wire"},
@@ -38,7 +38,19 @@ FLOORS: list[set[str]] = [
 ]
 """From the ground up. A room may import its own floor and those below."""
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-PURE = {"wire", "protocol", "verdict", "retry", "disposition", "storage", "requests", "options", "models", "validation"}
+PURE = {
+    "wire",
+    "jsontext",
+    "protocol",
+    "verdict",
+    "retry",
+    "disposition",
+    "storage",
+    "requests",
+    "options",
+    "models",
+    "validation",
+}
 USES_AIOHTTP = {"upload", "session", "transport", "downloads", "client", "webhooks", "batch", "blocking", "testing"}
 """`upload` makes bodies, `transport` sends them over `session`, `downloads` reads; the rest name its types or serve."""
 FRONT_DOOR = "cloudlayer_async"

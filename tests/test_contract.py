@@ -45,10 +45,10 @@ from cloudlayer_async import (
     from_dict,
     to_dict,
 )
+from cloudlayer_async.jsontext import WireFault
 from cloudlayer_async.protocol import read_list, read_model, response_info
 from cloudlayer_async.storage import read_storage
 from cloudlayer_async.verdict import error_message, fault_of
-from cloudlayer_async.wire import WireFault
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 SIGNED = "https://assets.example.net/7Kq2mVd0/march-statement.pdf?sig=abc&exp=1767229200"

@@ -27,6 +27,7 @@ from cloudlayer_async import (
     UserStorage,
     ValidationError,
 )
+from cloudlayer_async.jsontext import WireFault
 from cloudlayer_async.protocol import (
     CallKind,
     Reply,
@@ -43,7 +44,6 @@ from cloudlayer_async.protocol import (
     read_model,
     response_info,
 )
-from cloudlayer_async.wire import WireFault
 
 # --- combinations of options (section 6.2) --------------------------------------------------------------------------
 

@@ -9,9 +9,9 @@ import pytest
 from samples import call, fixture, reply
 
 from cloudlayer_async import ApiError, StorageConfig, StorageNotAllowedError, ValidationError
+from cloudlayer_async.jsontext import WireFault
 from cloudlayer_async.protocol import CallKind
 from cloudlayer_async.storage import add_storage_call, delete_storage_call, read_added, read_deleted, read_storage
-from cloudlayer_async.wire import WireFault
 
 BUCKET: dict[str, Any] = {
     "title": "Spaces FRA",

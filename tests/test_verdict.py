@@ -29,10 +29,10 @@ from cloudlayer_async import (
     ServiceUnavailableError,
     UnexpectedResponseError,
 )
+from cloudlayer_async.jsontext import WireFault
 from cloudlayer_async.protocol import CallKind
 from cloudlayer_async.retry import wait_before_repeat
 from cloudlayer_async.verdict import error_message, error_of, fault_of, refusal_of, unexpected
-from cloudlayer_async.wire import WireFault
 
 READ, WRITE, CONVERSION = CallKind.READ, CallKind.WRITE, CallKind.CONVERSION
 NO, YES, OPT_IN = "no", "yes", "opt-in"

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from samples import ADDRESS, FIXTURES, MINIMAL, PAGE, fixture, minimal, submission
 
-import cloudlayer_async.wire as wire_module
+import cloudlayer_async.jsontext as jsontext_module
 from cloudlayer_async import (
     Account,
     ApiStatus,
@@ -41,11 +41,9 @@ from cloudlayer_async import (
     from_dict,
     to_dict,
 )
+from cloudlayer_async.jsontext import WireFault, json_bytes, parse_json
 from cloudlayer_async.wire import (
-    WireFault,
     converter,
-    json_bytes,
-    parse_json,
     read_bool,
     read_float,
     read_int,
@@ -424,8 +422,14 @@ def test_json_is_the_same_with_and_without_orjson(data: Any) -> None:
 def test_json_without_the_speed_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     data = {"b": [1, 2**70, None, "é\u2028"], "a": 0.5}
     fast = json_bytes(data)
-    monkeypatch.setattr(wire_module, "orjson", None)
+    monkeypatch.setattr(jsontext_module, "orjson", None)
     assert json_bytes(data) == fast == '{"b":[1,1180591620717411303424,null,"é\u2028"],"a":0.5}'.encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32"])
+@pytest.mark.parametrize("data", [{"id": "é"}, [], 1, "", {"": 0}, [1, 2]])
+def test_json_in_any_of_its_encodings(encoding: str, data: Any) -> None:
+    assert parse_json(json.dumps(data, ensure_ascii=False).encode(encoding)) == data
 
 
 @given(st.binary() | st.text())

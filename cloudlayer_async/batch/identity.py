@@ -17,9 +17,10 @@ import attrs
 
 from ..downloads import in_thread
 from ..errors import ValidationError
+from ..jsontext import json_bytes
 from ..models import Job
 from ..requests import REQUEST_TYPES, ConversionRequest
-from ..wire import encode_request, inline_source, json_bytes, uploaded_source
+from ..wire import encode_request, inline_source, uploaded_source
 
 _CHUNK: Final = 1024 * 1024
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"

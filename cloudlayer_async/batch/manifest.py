@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 
 from ..errors import ValidationError
 from ..files import PartialFile, check_target
+from ..jsontext import WireFault, json_bytes, parse_json
 from ..redaction import shown
 from ..requests import REQUEST_TYPES, ConversionRequest
 from ..transport import logger
-from ..wire import WireFault, from_dict, json_bytes, parse_json, to_dict
+from ..wire import from_dict, to_dict
 from .identity import split_entry
 from .pipeline import Entry
 

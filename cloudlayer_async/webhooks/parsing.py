@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import ValidationError
+from ..jsontext import WireFault, parse_json
 from ..models import Job
 from ..protocol import path_segment
 from ..redaction import shown
-from ..wire import WireFault, converter, parse_json
+from ..wire import converter
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a body. The service echoes a job's options in it, template data included."""
