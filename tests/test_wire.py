@@ -42,6 +42,7 @@ from cloudlayer_async import (
     to_dict,
 )
 from cloudlayer_async.jsontext import WireFault, json_bytes, parse_json
+from cloudlayer_async.options import wire_name
 from cloudlayer_async.wire import (
     converter,
     read_bool,
@@ -176,7 +177,7 @@ def _fields_by_key(cls: Any) -> dict[str, str]:
         ),
         *(("computeTime", "compute_time_total"), ("creditBalance", "credit")),
     }
-    by_key = {wire_module.wire_name(field.name): field.name for field in attrs.fields(cls) if field.name != "extra"}
+    by_key = {wire_name(field.name): field.name for field in attrs.fields(cls) if field.name != "extra"}
     return {**{key: name for key, name in special if name in attrs.fields_dict(cls)}, **by_key}
 
 
