@@ -296,9 +296,12 @@ class AsyncConversion:
             except OSError as error:
                 raise DownloadError(f"the product cannot be written: {error}", job_id=self._job_id) from error
 
-    async def _fetch(self, sink: Sink, timeout: float | timedelta | None) -> Head:
+    async def _fetch(
+        self, sink: Sink, timeout: float | timedelta | None, rename: Callable[[str], str] | None = None
+    ) -> Head:
         if self._held is None:
-            return await Downloads(self._transport).receive(await self._address(timeout), sink)
+            address = attrs.evolve(await self._address(timeout), rename=rename)
+            return await Downloads(self._transport).receive(address, sink)
         await sink.begin(self._held.head)
         try:
             async for chunk in self._held.chunks():
@@ -367,9 +370,9 @@ async def save_document(
     return Document(filename=head.filename, content_type=head.content_type, job=conversion.job, path=saved)
 
 
-async def fetch_product(conversion: AsyncConversion, sink: Sink) -> Head:
-    """Puts a conversion's product into a sink, once its job has ended."""
-    return await conversion._fetch(sink, None)
+async def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str]) -> Head:
+    """Puts a conversion's product into a sink, once its job has ended; `rename` is given the name as it came."""
+    return await conversion._fetch(sink, None, rename)
 
 
 def with_job_id(error: BaseException, conversion: AsyncConversion) -> None:

@@ -41,6 +41,8 @@ class AssetAddress:
     job_id: str | None = None
     filename: str | None = None
     """A name to fall back on."""
+    rename: Callable[[str], str] | None = None
+    """Makes another name of the one that came, before that is made safe and short."""
 
 
 @attrs.frozen(kw_only=True)
@@ -344,6 +346,8 @@ def _head(response: aiohttp.ClientResponse, asset: AssetAddress) -> Head:
         or unquote(urlsplit(asset.url).path.rpartition("/")[2])
         or asset.filename
     )
+    if name and asset.rename is not None:
+        name = asset.rename(name)
     return Head(filename=named(name, content_type), content_type=content_type)
 
 

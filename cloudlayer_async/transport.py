@@ -192,9 +192,9 @@ class Transport:
         except CloudlayerError as error:
             error.maybe_billed = error.maybe_billed or maybe_accepted
             raise
-        except asyncio.CancelledError as cancelled:
+        except BaseException as interruption:  # cancelled, Ctrl-C, or foreign code such as a trace config
             if call.kind is CallKind.CONVERSION and (departure.left or maybe_accepted):
-                _mark_cancelled(cancelled, call)
+                _mark_interrupted(interruption, call)
             raise
 
     async def _attempt(
@@ -497,9 +497,9 @@ def _let_go(spool: BinaryIO | None) -> None:
             spool.close()
 
 
-def _mark_cancelled(cancelled: asyncio.CancelledError, call: HttpCall) -> None:
-    """Design rule 4: a cancelled submission that had left says so, on the exception and in the log."""
+def _mark_interrupted(interruption: BaseException, call: HttpCall) -> None:
+    """Design rule 4: a submission that was cut short when it had left says so, on the exception and in the log."""
     name = f" named {call.name!r}" if call.name else ""
-    cancelled.maybe_billed = True  # type: ignore[attr-defined]
-    cancelled.add_note(f"{call.label} had already left: the job{name} may exist and be billed; see find_jobs()")
+    interruption.maybe_billed = True  # type: ignore[attr-defined]
+    interruption.add_note(f"{call.label} had already left: the job{name} may exist and be billed; see find_jobs()")
     logger.warning("%s was cancelled after it left: the job%s may exist and be billed", call.label, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import AuthenticationError, ConfigError, JournalError
+from ..errors import AuthenticationError, ConfigError, JournalError, RateLimitError, ServiceUnavailableError
 from .outcome import Outcome
 from .saving import is_disk_full
 
@@ -39,11 +39,13 @@ def is_final(cause: BaseException) -> bool:
     return isinstance(cause, (AuthenticationError, ConfigError, JournalError))
 
 
-def reason_to_stop(outcome: Outcome) -> BaseException | None:
+def reason_to_stop(outcome: Outcome, max_retry_after: float) -> BaseException | None:
     """What in an outcome makes it pointless to go on with others."""
     error = outcome.error
     if error is None:
         return None
     if is_disk_full(error):
         return Stop(f"there is no room for products: {error}")
+    if isinstance(error, (RateLimitError, ServiceUnavailableError)) and (error.retry_after or 0.0) > max_retry_after:
+        return Stop(str(error), at_once=True)
     return error if is_final(error) else None

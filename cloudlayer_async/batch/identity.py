@@ -8,6 +8,7 @@ from run to run without making another product, and an item that is not recognis
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -17,8 +18,8 @@ import attrs
 
 from ..downloads import in_thread
 from ..errors import ValidationError
-from ..jsontext import json_bytes
 from ..models import Job
+from ..redaction import shown
 from ..requests import REQUEST_TYPES, ConversionRequest
 from ..wire import encode_request, inline_source, uploaded_source
 
@@ -36,14 +37,24 @@ def split_entry(entry: Any) -> tuple[str | None, ConversionRequest]:
     request = entry
     if isinstance(entry, tuple) and len(entry) == 2:
         key, request = entry
-        if not isinstance(key, str) or not key.strip():
-            raise ValidationError(f"a key is a str that is not blank, not {key!r:.60}", field="key")
+        check_key(key)
     kind = getattr(type(request), "kind", None)
     if not isinstance(kind, str) or REQUEST_TYPES.get(kind) is not type(request):
         raise ValidationError(
             f"a batch takes request objects, or pairs (key, request), not a {type(request).__name__}", field="requests"
         )
     return key, request
+
+
+def check_key(key: object) -> str:
+    """An item's key as its caller gave it.
+
+    Raises:
+        ValidationError: It is no text, blank, or holds half a character (a lone surrogate), which no file can keep.
+    """
+    if isinstance(key, str) and key.strip() and not re.search("[\ud800-\udfff]", key):
+        return key
+    raise ValidationError(f"key must be a text that is not blank and is valid Unicode, not {shown(key)}", field="key")
 
 
 async def digest(request: ConversionRequest, salt: bytes) -> str:
@@ -56,7 +67,7 @@ async def digest(request: ConversionRequest, salt: bytes) -> str:
     body.pop("webhook", None)
     source = inline_source(request) or uploaded_source(request)
     state = hashlib.blake2b(digest_size=16, key=salt)
-    state.update(request.kind.encode() + b"\0" + json_bytes(body) + b"\0")
+    state.update(request.kind.encode() + b"\0" + _canonical(body) + b"\0")
     if isinstance(source, str):
         state.update(source.encode())
     elif isinstance(source, bytes):
@@ -64,6 +75,11 @@ async def digest(request: ConversionRequest, salt: bytes) -> str:
     elif source is not None:
         await in_thread(lambda: _add_file(state, source))
     return state.hexdigest()
+
+
+def _canonical(body: dict[str, Any]) -> bytes:
+    # Not by whatever library is there: they write some numbers differently, and an item must be recognised.
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _add_file(state: Any, source: Path | BinaryIO) -> None:
@@ -97,24 +113,27 @@ def _base36(number: int) -> str:
 
 @attrs.frozen
 class Tokens:
-    """The short marks that one journal puts behind its jobs' names, such as ``Invoice 7 ~k3x9f2qa-1c``."""
+    """The short marks that one journal puts behind its jobs' names, such as ``Invoice 7 ~k3x9f2qa-1c~``.
+
+    The end is marked, so that a token that was cut off is not taken for another one.
+    """
 
     journal: str
     """The journal's own eight characters, made at random."""
     _token: re.Pattern[str] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "_token", re.compile(rf"\s*~{re.escape(self.journal)}-([0-9a-z]+)"))
+        object.__setattr__(self, "_token", re.compile(rf"\s*~{re.escape(self.journal)}-([0-9a-z]+)~"))
 
     def label(self, name: str | None, number: int) -> str:
         """The name to send for item `number`: the user's own in front."""
-        token = f"~{self.journal}-{_base36(number)}"
+        token = f"~{self.journal}-{_base36(number)}~"
         return f"{name} {token}" if name else token
 
     def number_in(self, name: str | None) -> int | None:
-        """The item whose token a name ends with; None when there is none of this journal."""
-        match = self._token.search(name or "")
-        return int(match[1], 36) if match is not None and match.end() == len(name or "") else None
+        """The item whose token is in a name, the last one; None when there is none of this journal."""
+        found = self._token.findall(name or "")
+        return int(found[-1], 36) if found else None
 
     def strip(self, text: str) -> str:
         """A text without tokens of this journal."""

@@ -13,8 +13,9 @@ digest of the API key; never the key) and ``base_url``. ``items`` has one row fo
 ``kind``           such as ``html_to_pdf``
 ``name``           the job's name as its user gave it, without the token
 ``state``          ``open``: nothing is at the service · ``intent``: it may have been sent · ``submitted``: accepted, see
-                   ``job_id`` · ``finished``: its product is had, see ``path`` · ``failed``: its job failed · ``ambiguous``:
-                   sent, and it could not be found out whether it was accepted
+                   ``job_id`` (none where the product came with the reply) · ``finished``: its product is had, see
+                   ``path`` · ``failed``: its job failed · ``ambiguous``: sent, and it could not be found out whether it
+                   was accepted
 ``run``            the last run in which it was asked for
 ``intent_step``    when the intent was written, and
 ``accepted_step``  when the acceptance was, counted in steps of this journal, which order them without a clock
@@ -48,7 +49,7 @@ Every step that spends money, or claims a file name, is on the disk (WAL, ``sync
 A withdrawn intent (refused, not connected, cancelled before a byte left) goes back to ``open``; a crash before that
 is written is 2. A full disk fails the step that cannot be written, and so stops the batch *before* what the step
 was to allow; where the step was an acceptance, it is 4. Two runs at once cannot be: the file is locked while it is
-open.
+open, and so is an empty one beside it (``-lock``), which stays.
 """
 
 from __future__ import annotations
@@ -161,8 +162,6 @@ class Journal:
         self.tokens = Tokens("")
         self.anchored = False
         """Whether a job of this journal was ever accepted: only then can a look-up reach back beyond an intent."""
-        self.spent = 0.0
-        """Credits of all earlier runs, ambiguous items included."""
 
     @classmethod
     async def open(
@@ -180,7 +179,7 @@ class Journal:
             JournalError: It is in use, damaged, no journal, of a newer version, another account's or another service's.
         """
         # Absolute, since the program may go to another folder while the file is open.
-        journal = cls(Writer(Path.cwd() / path, on_fault))
+        journal = cls(Writer(Path.cwd() / path, _check, on_fault))
         try:
             await journal._writer.start()
             await journal._writer.run(lambda connection: journal._set_up(connection, str(path), key, base_url))
@@ -220,8 +219,8 @@ class Journal:
         """Writes down that nothing of an item is at the service after all."""
         self._change(number, state=State.OPEN, intent_step=None, credits=0, error=error)
 
-    def accepted(self, number: int, job_id: str) -> None:
-        """Writes down a job's id."""
+    def accepted(self, number: int, job_id: str | None) -> None:
+        """Writes down a job's id; None where the product came with the reply, and no job can be asked for it again."""
         self.anchored = True
         self._change(number, state=State.SUBMITTED, job_id=job_id, error=None, stamp="accepted_step")
 
@@ -256,6 +255,15 @@ class Journal:
         """Writes down that it cannot be known whether an item was accepted."""
         self._change(number, state=State.AMBIGUOUS, error=error)
 
+    async def spent(self) -> float:
+        """Credits of all items so far, ambiguous ones included."""
+
+        def read(connection: sqlite3.Connection) -> float:
+            (credits,) = connection.execute("SELECT coalesce(sum(credits), 0.0) FROM items").fetchone()
+            return float(credits)
+
+        return await self._writer.run(read)
+
     async def unsettled(self) -> list[Doubt]:
         """The items of which it is not known whether they were accepted."""
 
@@ -289,17 +297,9 @@ class Journal:
     # --- in the writing thread --------------------------------------------------------------------------------------
 
     def _set_up(self, connection: sqlite3.Connection, path: str, key: str, base_url: str) -> None:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not tables and not version:
+        if not version:
             self._make(connection, key, base_url)
-        elif application != _APPLICATION_ID:
-            raise JournalError(f"journal {path!r}: it is another program's database, no journal")
-        elif version != VERSION:
-            raise JournalError(
-                f"journal {path!r}: its format is {version}, and this version of the package reads {VERSION}"
-            )
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         self.salt = bytes.fromhex(meta["salt"])
         self.tokens = Tokens(meta["id"])
@@ -307,9 +307,9 @@ class Journal:
             raise JournalError(f"journal {path!r}: it belongs to {meta['base_url']}, not to {base_url}")
         if meta["account"] != _account(key, self.salt):
             raise JournalError(f"journal {path!r}: it belongs to another account (its API key is another)")
-        self._run, self._step, accepted, self.spent = connection.execute(
+        self._run, self._step, accepted = connection.execute(
             "SELECT coalesce(max(run), 0) + 1, max(coalesce(max(intent_step), 0), coalesce(max(accepted_step), 0)),"
-            " max(accepted_step), coalesce(sum(credits), 0) FROM items"
+            " max(accepted_step) FROM items"
         ).fetchone()
         self.anchored = accepted is not None
 
@@ -377,6 +377,21 @@ class Journal:
     def _set(self, connection: sqlite3.Connection, number: int, values: Mapping[str, object]) -> None:
         names = ", ".join(f"{name} = ?" for name in (*values, "changed"))
         connection.execute(f"UPDATE items SET {names} WHERE number = ?", (*values.values(), time.time(), number))
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuses another program's file, and a journal of another version, before anything in it is changed."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if not tables and not version:
+        return  # new
+    if application != _APPLICATION_ID:
+        raise JournalError(f"journal {str(path)!r}: it is another program's database, no journal")
+    if version != VERSION:
+        raise JournalError(
+            f"journal {str(path)!r}: its format is {version}, and this version of the package reads {VERSION}"
+        )
 
 
 def _account(key: str, salt: bytes) -> str:

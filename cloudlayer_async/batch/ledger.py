@@ -53,6 +53,8 @@ class Item:
     """Whether the service may have a job of it."""
     reserved: float = 0.0
     """Credits set aside for it."""
+    spent_before: float | None = None
+    """Credits that the journal has for it, where an earlier run has submitted it."""
 
     def reported(self, error: CloudlayerError | None = None) -> BatchItem:
         """The item as a report shows it."""
@@ -158,6 +160,14 @@ class Ledger:
         if item.job_id is not None or item.maybe_sent:
             self._in_flight.append(item.reported())
 
+    def not_taken(self, outcome: Outcome) -> None:
+        """An outcome is known, and the block was left before it was taken: its job must not be forgotten."""
+        error = outcome.error
+        job_id = outcome.job.id if outcome.job is not None else error.job_id if error is not None else None
+        if outcome.path is None and job_id:
+            item = Item(index=outcome.index, request=outcome.request, key=outcome.key, cost=0, job_id=job_id)
+            self._in_flight.append(item.reported(error))
+
     # --- credits ----------------------------------------------------------------------------------------------------
 
     def spent_before(self, credits: float) -> None:
@@ -184,7 +194,10 @@ class Ledger:
         for it stays set aside: whether it was billed is not documented.
         """
         cost = reported if reported is not None else float(item.cost)
-        if item.reserved:
+        if item.spent_before is not None:
+            self._committed += cost - item.spent_before
+            item.spent_before = cost
+        elif item.reserved:
             self._committed += cost - item.reserved
             item.reserved = cost
             if reported is not None or succeeded:

@@ -14,7 +14,7 @@ from ..redaction import shown
 from ..requests import REQUEST_TYPES, ConversionRequest
 from ..transport import logger
 from ..wire import from_dict, to_dict
-from .identity import split_entry
+from .identity import check_key, split_entry
 from .pipeline import Entry
 
 _SHOWN: Final = 20
@@ -65,8 +65,8 @@ def _entry_of(line: bytes) -> Entry | str:
         if not isinstance(data, dict):
             return f"expected an object, found {shown(data)}"
         key = data.pop("key", None)
-        if key is not None and (not isinstance(key, str) or not key.strip()):
-            return f"key must be a text that is not blank, not {shown(key)}"
+        if key is not None:
+            check_key(key)
         kind = data.get("kind")
         if not isinstance(kind, str) or kind not in REQUEST_TYPES:
             return f"kind must be one of {', '.join(REQUEST_TYPES)}, not {shown(kind)}"

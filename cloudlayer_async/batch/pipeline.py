@@ -210,6 +210,8 @@ class AsyncBatch:
         finally:
             self._finished = True
             self._ledger.end()
+            for outcome in self._ready:
+                self._ledger.not_taken(outcome)
             if journal is not None:
                 with anyio.CancelScope(shield=True):
                     await journal.aclose()
@@ -223,14 +225,12 @@ class AsyncBatch:
             return None
         transport = self._service.transport
         transport.shared.enter()
-        journal = await Journal.open(
+        return await Journal.open(
             self._journal_path,
             key=await transport.current_key(),
             base_url=self._service.config.base_url,
             on_fault=self._stop,
         )
-        self._ledger.spent_before(journal.spent)
-        return journal
 
     async def _supervise(self, stages: Stages, submitter: Submitter) -> None:
         try:
@@ -265,10 +265,9 @@ class AsyncBatch:
                             self._exhausted = True
                             self._slots.release()
                             return
-                        except Exception as error:
+                        except (Exception, asyncio.CancelledError) as error:
                             # The source's own: what was taken before is finished all the same.
-                            self._unchanged = True
-                            self._note_cause(error)
+                            self._note_cause(_not_ours(error, "requests"), unchanged=True)
                             return
                         self._take(index, entry, work, stages)
         except Exception as error:
@@ -320,33 +319,33 @@ class AsyncBatch:
             if left.reason is not None:
                 self._stop(left.reason)
             return
-        except Exception as error:  # a fault of ours, or of a function of the caller's
-            self._unchanged = True
+        except (Exception, asyncio.CancelledError) as error:  # a fault of ours, or of a function of the caller's
             self._ledger.leave_alone(item)
             self._slots.release()
-            self._stop(error)
+            self._stop(_not_ours(error, "a function given to the client or the batch"), unchanged=True)
             return
         except BaseException:
             self._ledger.leave_alone(item)
             raise
         self._deliver(outcome)
-        if (reason := reason_to_stop(outcome)) is not None:
+        if (reason := reason_to_stop(outcome, self._service.transport.retry.max_retry_after)) is not None:
             self._stop(reason)
 
     def _deliver(self, outcome: Outcome) -> None:
         self._ready.append(outcome)
         self._news.set()
 
-    def _stop(self, cause: BaseException) -> None:
+    def _stop(self, cause: BaseException, *, unchanged: bool = False) -> None:
         """The batch sends nothing more; where nothing can be done for what is under way, that is left alone as well."""
-        self._note_cause(cause)
+        self._note_cause(cause, unchanged=unchanged)
         self._close_the_door(silent=not isinstance(cause, OutOfCredits))
         if is_final(cause):
             self._final.set()
 
-    def _note_cause(self, cause: BaseException) -> None:
+    def _note_cause(self, cause: BaseException, *, unchanged: bool = False) -> None:
         if self._cause is None:
             self._cause = cause
+            self._unchanged = unchanged
             self._ledger.stopped = str(cause) or type(cause).__name__
             logger.warning("the batch stops: %s", self._ledger.stopped)
 
@@ -388,6 +387,23 @@ class AsyncBatch:
                 await answer
         except Exception:  # foreign code, and paid jobs hang on the batch
             logger.exception("on_progress raised; the batch goes on")
+
+
+def _not_ours(error: BaseException, whose: str) -> BaseException:
+    """An error of foreign code, as it is to be raised.
+
+    Raises:
+        asyncio.CancelledError: It is this task that is cancelled.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    # Raised in the caller's task it would pass for a cancellation of that.
+    misplaced = RuntimeError(f"{whose} raised CancelledError, though nobody cancelled the batch")
+    misplaced.__cause__ = error
+    return misplaced
 
 
 def _check_requests(requests: Any) -> None:

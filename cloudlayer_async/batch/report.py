@@ -80,7 +80,8 @@ class BatchReport:
     ambiguous_items: tuple[BatchItem, ...]
     """The ambiguous ones, with the names to look them up by."""
     in_flight: tuple[BatchItem, ...]
-    """Submitted, and left alone when the batch was stopped: their jobs go on at the service."""
+    """Submitted, and left alone when the batch was stopped or its block was left: their jobs go on at the service, or have
+    ended there, and their products were not taken."""
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """The report as JSON text."""

@@ -123,12 +123,12 @@ async def fetch(
     """
     if place is None:
         memory = MemorySink()
-        head = await fetch_product(conversion, memory)
+        head = await fetch_product(conversion, memory, rename)
         content: bytes | None = memory.content()
         path = None
     else:
         async with _ProductSink(place, rename, reserve) as file:
-            head = await fetch_product(conversion, file)
+            head = await fetch_product(conversion, file, rename)
             content = None
             try:
                 path = await file.finish()

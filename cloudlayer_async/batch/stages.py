@@ -73,7 +73,7 @@ class Stages:
             raise NotSubmitted(error) from error
         except CloudlayerError as error:
             return self._failure(item, error, conversion)
-        credits = self._ledger.charge(item, job.api_credit_cost, succeeded=True)
+        credits = self._ledger.charge(item, _reported(job, conversion), succeeded=True)
         if self._journal is not None and item.number is not None:
             self._journal.finished(
                 item.number, credits=credits, asset_id=job.asset_id, content_type=document.content_type
@@ -105,7 +105,7 @@ class Stages:
                 job = error.job = self._hidden(error.job) or error.job
             elif isinstance(error, JobTimeoutError):
                 error.last_job = self._hidden(error.last_job)
-            reported = job.api_credit_cost if failed and job is not None else None
+            reported = _reported(job, conversion) if failed and job is not None else None
             credits = self._ledger.charge(item, reported, succeeded=not failed)
             if self._journal is not None and item.number is not None:
                 if failed:
@@ -194,6 +194,7 @@ class Stages:
             self._reserve(item)
             return await self._submitter.submit(item, item.request, None)
         if record.job_id is not None:
+            item.spent_before = record.credits
             return self._submitter.attached(record.job_id)
         request = durable(item.request, self._config, self._journal.tokens, record.number)
         item.label = request.name
@@ -219,3 +220,10 @@ class Stages:
             raise NotSubmitted
         if not self._ledger.reserve(item):
             raise NotSubmitted(OutOfCredits(f"the next conversion, of {item.cost} credits, would pass max_credits"))
+
+
+def _reported(job: Job, conversion: AsyncConversion) -> float | None:
+    """What a job has cost by the service's own figure: the job's, else that of the submission's reply."""
+    if job.api_credit_cost is not None or conversion.info is None:
+        return job.api_credit_cost
+    return conversion.info.api_credit_cost

@@ -11,6 +11,7 @@ Submissions go through `submission.submit_request`, the one path that spends cre
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Final
 
@@ -33,7 +34,7 @@ from ..models import Attempt, Job
 from ..protocol import Reply, read_call, read_list
 from ..requests import ConversionRequest, with_defaults
 from ..submission import submit_request
-from ..transport import Transport
+from ..transport import Transport, logger
 from .ending import NotSubmitted, Stop, is_final
 from .identity import Doubt, Tokens
 from .journal import Journal
@@ -107,8 +108,10 @@ class Submitter:
     async def settle_the_past(self) -> None:
         """Settles what earlier runs of the journal left open, before anything new can push it out of sight.
 
+        Where the list of jobs cannot be had the items stay ambiguous: later runs try again.
+
         Raises:
-            CloudlayerError: The list of jobs cannot be had, so that nothing is known of what may have been accepted.
+            CloudlayerError: Nothing can be done at all, such as with a wrong key.
         """
         if self._journal is None:
             return
@@ -120,8 +123,11 @@ class Submitter:
             try:
                 found = await self._settlement.settle(doubt)
             except CloudlayerError as error:
-                errors.append(error)
-                return
+                if is_final(error):
+                    errors.append(error)
+                    return
+                logger.warning("the list of jobs cannot be had, and item %s stays ambiguous: %s", doubt.label, error)
+                found = Verdict.UNPROVEN
             if isinstance(found, Job):
                 journal.accepted(doubt.number, found.id)
             elif found is Verdict.ABSENT:
@@ -134,6 +140,7 @@ class Submitter:
                 group.start_soon(settle, doubt)
         if errors:
             raise errors[0]
+        self._ledger.spent_before(await journal.spent())
 
     def attached(self, job_id: str, job: Job | None = None) -> AsyncConversion:
         """The handle of a conversion submitted earlier."""
@@ -175,14 +182,18 @@ class Submitter:
                 self.withdraw(item, error)
             raise
         except BaseException as error:
-            item.maybe_sent = item.maybe_sent or bool(getattr(error, "maybe_billed", False))
+            # Of anything else than these it is not known how far the submission had come.
+            unsent = isinstance(error, (NotSubmitted, asyncio.CancelledError)) and not getattr(
+                error, "maybe_billed", False
+            )
+            item.maybe_sent = item.maybe_sent or not unsent
             if not item.maybe_sent:
                 self.withdraw(item)
             raise
         item.maybe_sent = True
         self._ledger.accepted += 1
         self._slots.accepted()
-        if self._journal is not None and item.number is not None and conversion.job_id is not None:
+        if self._journal is not None and item.number is not None:
             self._journal.accepted(item.number, conversion.job_id)
         return conversion
 
@@ -258,7 +269,7 @@ class Submitter:
 
         Raises:
             AmbiguousSubmissionError: Neither can be told.
-            CloudlayerError: Nothing can be told any more: the key was revoked, or the like.
+            NotSubmitted: Nothing can be told any more: the key was revoked, or the like.
         """
         assert self._journal is not None
         assert self._settlement is not None
@@ -269,7 +280,8 @@ class Submitter:
             found = await self._settlement.settle(Doubt(item.number, item.label, step))
         except CloudlayerError as fault:
             if is_final(fault):
-                raise
+                # The item is left as it is, sent and unsettled: a later run settles it.
+                raise NotSubmitted(fault) from fault
             found = Verdict.UNPROVEN
         if isinstance(found, Job):
             return self.attached(found.id, found)

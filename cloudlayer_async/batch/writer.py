@@ -8,8 +8,11 @@ given out only when its transaction is on the disk.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import queue
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,9 +24,13 @@ from typing import Any, Final, Generic, TypeVar
 from ..downloads import in_thread
 from ..errors import JournalError
 
+if sys.platform != "win32":
+    import fcntl
+
 _T = TypeVar("_T")
 
 _MOST_TOGETHER: Final = 500
+_IN_USE: Final = "it is in use, by another process or another batch: a journal serves one batch at a time"
 _PATIENCE: Final = 0.01
 """Seconds for which a step that nobody waits for may stay off the disk."""
 
@@ -43,11 +50,18 @@ class Writer:
 
     Args:
         path: The file; made if it is not there.
+        check: Sees the file before anything in it is changed, and raises a `JournalError` where it is not to be.
         on_fault: Called on the event loop when the file cannot be written any more. Every step then fails.
     """
 
-    def __init__(self, path: Path, on_fault: Callable[[JournalError], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        check: Callable[[sqlite3.Connection, Path], None],
+        on_fault: Callable[[JournalError], None],
+    ) -> None:
         self._path = path
+        self._check = check
         self._on_fault = on_fault
         self._steps: queue.SimpleQueue[_Step[Any] | None] = queue.SimpleQueue()
         self._fault: JournalError | None = None
@@ -102,8 +116,10 @@ class Writer:
 
     def _work(self) -> None:
         connection: sqlite3.Connection | None = None
+        lock: int | None = None
         try:
-            connection = _opened(self._path)
+            lock = _locked(self._path)
+            connection = _opened(self._path, self._check)
         except Exception as error:
             self._fault = _fault_of(error, self._path)
         going_on = True
@@ -113,6 +129,8 @@ class Writer:
             self._carry_out(connection, [step for step in steps if step is not None])
         if connection is not None:
             connection.close()
+        if lock is not None:
+            os.close(lock)
 
     def _next_steps(self) -> list[_Step[Any] | None]:
         """All that wait. Steps that nobody waits for are kept a moment, for others to share their transaction."""
@@ -171,9 +189,28 @@ class Writer:
             self._on_fault(fault)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _locked(path: Path) -> int | None:
+    """A lock of our own: a process loses SQLite's when any part of it opens and closes the file (fcntl(2) on POSIX systems).
+
+    On a file beside it, since closing this one's descriptor would do just that.
+    """
+    if sys.platform == "win32":
+        return None  # its locks are not lost
+    file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise JournalError(f"journal {str(path)!r}: {_IN_USE}") from error
+        return None  # a file system without such locks
+    return file
+
+
+def _opened(path: Path, check: Callable[[sqlite3.Connection, Path], None]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=0, isolation_level=None)
     try:
+        check(connection, path)
         # Exclusive for as long as the file is open, given up by the system when the process ends, however it ends.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -193,7 +230,7 @@ def _fault_of(error: Exception, path: Path) -> JournalError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        why = "it is in use, by another process or another batch: a journal serves one batch at a time"
+        why = _IN_USE
     elif primary == sqlite3.SQLITE_FULL:
         why = "the disk is full"
     elif primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):

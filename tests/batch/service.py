@@ -68,6 +68,8 @@ class FakeService:
         self.on_download: Callable[[web.Request], Awaitable[web.StreamResponse | None]] | None = None
         self.make: Callable[[Job], None] | None = None
         """Changes a new job."""
+        self.on_show: Callable[[dict[str, Any]], None] | None = None
+        """Changes a job as it is shown."""
         self.page: int | None = 10
         self.paging = True
         self.shows_names = True
@@ -122,6 +124,8 @@ class FakeService:
             shown |= {"assetUrl": f"{self.base_url}/asset/{job.id}", "assetId": f"asset-{job.id}", "apiCreditCost": 1}
         if job.failed:
             shown["error"] = "no such page"
+        if self.on_show is not None:
+            self.on_show(shown)
         return shown
 
     async def read(self, request: web.Request) -> web.Response:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +217,25 @@ async def test_a_journal_serves_one_batch_at_a_time(cl: AsyncCloudlayer, service
         )
         _, said = await process.communicate()
         assert b"locked" in said
+        journal.read_bytes()  # by which this process loses SQLite's lock
+        with pytest.raises(JournalError, match="in use"):
+            await asyncio.to_thread(in_another_process, service.base_url, journal)
     assert all(outcome.ok for outcome in await run(cl, pages(1), journal=journal))
+
+
+def in_another_process(base_url: str, journal: Path) -> None:
+    """Runs a batch of nothing there; raises what that raised."""
+    code = (
+        "from cloudlayer_async import Cloudlayer, JournalError\n"
+        f"with Cloudlayer({KEY!r}, base_url={base_url!r}) as cl:\n"
+        "    try:\n"
+        f"        with cl.batch([], journal={str(journal)!r}): pass\n"
+        "    except JournalError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    if done.stdout:
+        raise JournalError(done.stdout.strip())
 
 
 async def test_another_key_or_service_is_refused(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
@@ -242,8 +262,7 @@ async def test_what_is_no_journal_is_refused_and_left_as_it_is(
     before = journal.read_bytes()
     with pytest.raises(JournalError):
         await run(cl, pages(1), journal=journal)
-    if content is not None:
-        assert journal.read_bytes() == before
+    assert journal.read_bytes() == before
 
 
 async def test_a_newer_format_is_refused(cl: AsyncCloudlayer, journal: Path) -> None:
@@ -289,4 +308,4 @@ async def test_every_intent_is_on_the_disk_before_it_is_sent(
             pass
     assert len(seen) == 8
     for name, states in seen:
-        assert dict(states)[int(name.rpartition("-")[2], 36)] == "intent"
+        assert dict(states)[int(name.rpartition("-")[2].rstrip("~"), 36)] == "intent"
