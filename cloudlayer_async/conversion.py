@@ -300,8 +300,7 @@ class AsyncConversion:
         self, sink: Sink, timeout: float | timedelta | None, rename: Callable[[str], str] | None = None
     ) -> Head:
         if self._held is None:
-            address = attrs.evolve(await self._address(timeout), rename=rename)
-            return await Downloads(self._transport).receive(address, sink)
+            return await Downloads(self._transport).receive(await self._address(timeout, rename), sink)
         await sink.begin(self._held.head)
         try:
             async for chunk in self._held.chunks():
@@ -310,7 +309,9 @@ class AsyncConversion:
             raise DownloadError(f"the product cannot be written: {error}") from error
         return self._held.head
 
-    async def _address(self, timeout: float | timedelta | None) -> AssetAddress:
+    async def _address(
+        self, timeout: float | timedelta | None, rename: Callable[[str], str] | None = None
+    ) -> AssetAddress:
         job = self._job if self._job is not None and self._job.is_success else await self.wait(timeout)
         url = job.asset_url or await self._fresh_url()
         if not url:
@@ -318,7 +319,7 @@ class AsyncConversion:
                 f"job {job.id} succeeded, but the service names no asset of it; was storage off?", job_id=job.id
             )
         fallback = job.name or (f"{job.type}-{job.id}" if job.type else job.id)
-        return AssetAddress(url=url, refresh=self._fresh_url, job_id=job.id, filename=fallback)
+        return AssetAddress(url=url, refresh=self._fresh_url, job_id=job.id, filename=fallback, rename=rename)
 
     async def _fresh_url(self) -> str | None:
         """The product's address as the service gives it now: of the job, else of its asset."""

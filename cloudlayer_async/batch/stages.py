@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -121,18 +122,20 @@ class Stages:
         return job if job is None or self._journal is None else self._journal.tokens.hidden(job)
 
     async def _fetched(self, item: Item, conversion: AsyncConversion, place: Place | None) -> Document:
-        journal, number = self._journal, item.number
-
-        @contextmanager
-        def reserve(folder: Path, name: str, size: int) -> Iterator[Path]:
-            assert self._destination is not None
-            with self._destination.reserved(folder, name) as path:
-                if journal is not None and number is not None:
-                    journal.place(number, path, size)
-                yield path
-
+        reserve = partial(self._path_for, item)
         document = await fetch(conversion, place, rename=self._renamed, reserve=reserve)
-        return document if journal is None else attrs.evolve(document, job=journal.tokens.hidden(document.job))
+        if self._journal is None:
+            return document
+        return attrs.evolve(document, job=self._journal.tokens.hidden(document.job))
+
+    @contextmanager
+    def _path_for(self, item: Item, folder: Path, name: str, size: int) -> Iterator[Path]:
+        """A free path for an item's product of this size, written down before it is used."""
+        assert self._destination is not None
+        with self._destination.reserved(folder, name) as path:
+            if self._journal is not None and item.number is not None:
+                self._journal.place(item.number, path, size)
+            yield path
 
     def _renamed(self, filename: str) -> str:
         """A server's name for a product without the token that it may have taken over from the job's name."""
