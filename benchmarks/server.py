@@ -2,7 +2,8 @@
 
     python benchmarks/server.py        prints its address when ready and serves until its standard input ends
 
-It accepts every conversion at once, shows every job as done, and serves assets of any size asked for (`/asset/SIZE`).
+It accepts every conversion at once, shows every job as done, and serves assets of any size asked for (`/asset/SIZE`). Below
+`/later` it does the same, each time `LATENCY` seconds later.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+LATENCY = 0.01
 _CHUNK = b"\0" * (256 * 1024)
 _NUMBERS = itertools.count(1)
 
@@ -39,7 +43,7 @@ async def product(request: web.Request) -> web.Response:
 
 async def job(request: web.Request) -> web.Response:
     """A job, done."""
-    url = f"http://{request.host}/asset/{request.query.get('size', 10240)}"
+    url = f"http://{request.host}{request.get('prefix', '')}/asset/{request.query.get('size', 10240)}"
     return _reply({"id": request.match_info["id"], "status": "success", "assetUrl": url, "type": "html-pdf"})
 
 
@@ -60,9 +64,23 @@ async def asset(request: web.Request) -> web.StreamResponse:
     return response
 
 
+@web.middleware
+async def later(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Not at once, as no service answers."""
+    request["prefix"] = "/later"
+    await asyncio.sleep(LATENCY)
+    return await handler(request)
+
+
 def application() -> web.Application:
     """The routes."""
-    app = web.Application(client_max_size=64 * 1024**2)
+    app = _routes()
+    app.add_subapp("/later", _routes(later))
+    return app
+
+
+def _routes(*middlewares: Any) -> web.Application:
+    app = web.Application(client_max_size=64 * 1024**2, middlewares=middlewares)
     app.router.add_post("/v2/html/pdf", accept)
     app.router.add_post("/v1/html/pdf", product)
     app.router.add_get("/v2/jobs/{id}", job)
