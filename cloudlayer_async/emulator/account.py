@@ -28,13 +28,16 @@ class Account:
     """Milliseconds."""
     spent: float = 0.0
     pending: int = 0
+    reserved: int = 0
+    """Credits of pending jobs."""
     success: int = 0
     error: int = 0
     by_type: Counter[str] = attrs.field(factory=Counter)
 
-    def accepted(self) -> None:
+    def accepted(self, job: Job) -> None:
         """Count a new job."""
         self.pending += 1
+        self.reserved += job.credits
 
     def price(self, job: Job, *, seconds: float, size: int) -> None:
         """Write time, size and costs of a successful run into its job."""
@@ -47,6 +50,7 @@ class Account:
     def finished(self, job: Job) -> None:
         """Count a job that ended."""
         self.pending -= 1
+        self.reserved -= job.credits
         self.record(job)
 
     def record(self, job: Job) -> None:
@@ -78,4 +82,5 @@ class Account:
         """Whether the plan allows no further conversion."""
         if self.settings.plan == "usage":
             return self.credit <= 0
-        return self.calls_remaining == 0
+        remaining = self.calls_remaining
+        return remaining is not None and remaining <= self.reserved

@@ -60,6 +60,8 @@ def text(value: Any, field: str) -> None:
     """Accept any text."""
     if not isinstance(value, str):
         raise refuse(f"{field} must be a string", field)
+    if _HALF.search(value):
+        raise refuse(f"{field} must be valid Unicode", field)
 
 
 def filled(value: Any, field: str) -> None:
@@ -90,6 +92,8 @@ def pattern(expression: str, description: str) -> Check:
     return check
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, as JSON's escapes may leave it: no header and no file name can hold it."""
 _LENGTH = re.compile(r"\d+(\.\d+)?(px|in|cm|mm)?")
 
 

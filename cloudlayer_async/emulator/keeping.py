@@ -12,12 +12,19 @@ from .replies import disposition
 from .s3 import StorageError, put_object
 from .store import Store
 
+_LONGEST_NAME = 150
+"""Characters, before and after the last dot."""
+
 __all__ = ["Keeper", "StorageError", "product_name"]
 
 
 def product_name(job: Job, extension: str) -> str:
     """Return the file name of a product: the request's own, else one made of the job."""
-    return job.filename or f"{job.name or job.id}.{extension}"
+    stem, dot, suffix = (job.filename or f"{job.name or job.id}.{extension}").rpartition(".")
+    if not dot:
+        stem, suffix = suffix, ""
+    # Longer ones fit neither into a header nor into an address.
+    return stem[:_LONGEST_NAME] + dot + suffix[:_LONGEST_NAME]
 
 
 class Keeper:

@@ -80,7 +80,7 @@ class Store:
     def add_job(self, job: Job) -> None:
         """Remember a new job; old ones beyond the limits are forgotten."""
         self._jobs[job.id] = job
-        self._account.accepted()
+        self._account.accepted(job)
         self._evict()
         self._feed.publish("job", job.id)
 

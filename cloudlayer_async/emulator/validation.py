@@ -134,8 +134,8 @@ class Validator:
     def _template(self, endpoint: Endpoint, options: Mapping[str, Any], intake: Intake) -> str | None:
         if endpoint.source != "template":
             return None
-        if not isinstance(options.get("data") or {}, dict):
-            raise refuse("data must be an object", "data")
+        if not isinstance(options.get("data"), dict):
+            raise refuse("data is required, and must be an object", "data")
         template_id, inline = options.get("templateId"), options.get("template")
         given = [value for value in (template_id, inline, intake.template) if value is not None]
         if len(given) != 1:

@@ -87,7 +87,7 @@ class Webhooks:
                 return response.status, None
         except TimeoutError:
             return None, "No answer in time"
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # the last for hosts that are none
             # The text of the error may hold the URL, and with it a secret path.
             return None, type(error).__name__
 

@@ -280,3 +280,16 @@ async def test_a_batch_ignores_async_false(caller: Caller) -> None:
     body = {"batch": {"urls": ["https://one.example"]}, "async": False}
     status, _, _ = await caller.send("POST", "/v2/url/pdf", json=body)
     assert status == 202
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "options", [{"name": "ü" * 3000}, {"filename": "a" * 100_000 + ".pdf"}, {"filename": "b" * 5000}]
+)
+async def test_a_long_name_does_not_make_its_product_unreachable(caller: Caller, options: dict[str, str]) -> None:
+    status, body, _ = await caller.send("POST", "/v1/html/pdf", json={"html": html("<p>x</p>"), **options})
+    assert (status, body[:5]) == (201, b"%PDF-")
+    job = await caller.finished(**options)
+    async with caller.session.get(job["assetUrl"]) as response:
+        assert response.status == 200
+    assert job.get("name") == options.get("name")

@@ -300,3 +300,27 @@ async def test_a_rate_limit_starts_anew_after_a_minute() -> None:
     third = limiter.take("a")
     assert third is not None
     assert not third.refused
+
+
+@pytest.mark.asyncio
+async def test_jobs_that_have_not_ended_count_against_the_plan_s_limit(start: Start) -> None:
+    async with start(calls_limit=2) as caller:
+        caller.renderer.open.clear()
+        statuses = [(await caller.send("POST", "/v2/html/pdf", json=PAGE))[0] for _ in range(4)]
+        caller.renderer.open.set()
+        await caller.emulator.settle()
+        assert (await caller.get("/v2/account"))["calls"] == 2
+    assert statuses[:2] == [202, 202] and all(status >= 400 for status in statuses[2:])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("body", [{"templateId": "plain-invoice"}, {"templateId": "plain-invoice", "data": None}])
+async def test_a_template_needs_data(caller: Caller, body: dict[str, Any]) -> None:
+    assert "data is required" in (await refused(caller, "/v2/template/pdf", body))["message"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("field", ["name", "filename"])
+async def test_half_a_character_is_refused(caller: Caller, field: str) -> None:
+    error = await refused(caller, "/v1/html/pdf", {**PAGE, field: "\ud800"})
+    assert error["message"] == f"{field} must be valid Unicode"

@@ -170,3 +170,12 @@ async def test_the_small_body(start: Start) -> None:
         assert set(body) == {"jobId", "status", "assetUrl", "timestamp"}
         assert (body["jobId"], body["status"]) == (job["id"], "success")
         assert body["timestamp"].endswith("Z")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+async def test_an_address_that_cannot_be_one_is_a_failed_delivery(start: Start, host: str) -> None:
+    async with start() as caller:
+        await caller.finished(webhook=f"https://{host}/x")
+        [delivery] = caller.emulator.service.store.deliveries
+        assert delivery.status is None and delivery.error

@@ -48,6 +48,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BOLD = 600
 _HEADING = 1.25
 """How much larger than the document's usual text a heading is."""
+_RUN = re.compile(r"[^\s\0][^\r\n\0]*")
+"""What PDFium has between two breaks of a line."""
 _WORD_GAP = 0.12
 """A gap that is a space, in heights of the font."""
 _PARAGRAPH_GAP = 1.6
@@ -190,15 +192,16 @@ def _lines(page: pypdfium2.PdfPage) -> list[_Line]:
 
 
 def _pieces(text: pypdfium2.PdfTextPage) -> Iterator[_Line]:
-    for index in range(text.count_rects()):
-        left, bottom, right, top = text.get_rect(index)
-        content = re.sub(r"\s+", " ", text.get_text_bounded(left, bottom, right, top))
-        at = text.get_index(left + 1, (bottom + top) / 2, 5, 5) if content.strip() else None
-        if at is not None:
-            size, bold = _font(text, at)
-            # The loose box reaches as high and low as the font does, so it is the same all along a line.
-            _, foot, _, head = text.get_charbox(at, loose=True)
-            yield _Line(content, left, right, foot, head, size or head - foot, bold)
+    # PDFium's own text: it has found the spaces, which boxes of glyphs do not tell (kerning, ligatures, spacing).
+    characters = "".join(chr(pdfium.FPDFText_GetUnicode(text, index)) for index in range(text.count_chars()))
+    for run in _RUN.finditer(characters):
+        content = run[0].rstrip()
+        first, last = run.start(), run.start() + len(content) - 1
+        size, bold = _font(text, first)
+        # The loose box reaches as high and low as the font does, so it is the same all along a line.
+        left, foot, _, head = text.get_charbox(first, loose=True)
+        _, _, right, _ = text.get_charbox(last, loose=True)
+        yield _Line(re.sub(r"\s+", " ", content), left, right, foot, head, size or head - foot, bold)
 
 
 def _font(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, bool]:
@@ -215,7 +218,7 @@ def _font(text: pypdfium2.PdfTextPage, index: int) -> tuple[float, bool]:
 def _joined(pieces: Sequence[_Line]) -> _Line:
     text = pieces[0].text
     for before, piece in itertools.pairwise(pieces):
-        # Pieces may meet in the middle of a word, at a ligature for instance.
+        # Pieces may meet in the middle of a word, where a style changes for instance.
         text += (" " if piece.left - before.right > _WORD_GAP * piece.size else "") + piece.text
     return _Line(
         " ".join(text.split()),

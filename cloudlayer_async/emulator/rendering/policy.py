@@ -71,7 +71,7 @@ class AllowList:
 
 def shown(url: URL) -> str:
     """Return an address as logs may show it: no query, no fragment, no user."""
-    if url.scheme not in ("http", "https", "ws", "wss") or not url.host:
+    if url.scheme not in ("http", "https", "ws", "wss") or not url.raw_host:
         return f"{url.scheme}:"
     return str(url.with_user(None).with_query(None).with_fragment(None))
 

@@ -136,3 +136,16 @@ async def test_a_broken_upload_is_an_error(pluto: Renderer, conversion: str) -> 
 async def test_an_unknown_conversion_is_an_error(pluto: Renderer) -> None:
     with pytest.raises(RenderError, match="no engine for image-pdf"):
         await convert(pluto, "image-pdf", b"")
+
+
+@pytest.mark.parametrize("style", ["", "letter-spacing: .05em", "text-align: justify; width: 200px"])
+async def test_pdf_to_docx_keeps_kerned_words_and_ligatures_whole(renderer: Renderer, style: str) -> None:
+    html = (
+        f"<body style='{style}'><h1>Tuesday Total</h1>"
+        "<p>Para <b>graph</b> with several ordinary words, fine office. Tu Te</p>"
+        "<table><tr><td>Left</td><td>Right</td></table>"
+    )
+    made = await make(renderer, "html-pdf", html, format="a4")
+    rendering = await convert(renderer, "pdf-docx", made.content)
+    text = [paragraph.text for paragraph in docx.Document(io.BytesIO(rendering.content)).paragraphs if paragraph.text]
+    assert text == ["Tuesday Total", "Para graph with several ordinary words, fine office. Tu Te", "Left Right"]
