@@ -227,6 +227,7 @@ class Stages:
 
 def _reported(job: Job, conversion: AsyncConversion) -> float | None:
     """What a job has cost by the service's own figure: the job's, else that of the submission's reply."""
-    if job.api_credit_cost is not None or conversion.info is None:
+    if job.api_credit_cost is not None:
         return job.api_credit_cost
-    return conversion.info.api_credit_cost
+    info = conversion.info
+    return None if info is None else info.api_credit_cost
