@@ -32,6 +32,8 @@ _LEAST_PAGE: Final = 10
 """A reply shorter than this is shorter than a full page under every reading of the service (contract section 6.5)."""
 _ASKED_FOR: Final = 100
 _MOST_PAGES: Final = 100
+_MOST_WITHOUT_OLDER: Final = 5
+"""Pages in a row that show nothing older, before the end of the list is given up: the offset is not heeded."""
 
 ReadPage = Callable[[int | None, int | None], Awaitable[list[Job]]]
 """Reads jobs, newest first: limit and offset, both None for the list as it comes."""
@@ -178,7 +180,7 @@ class Settlement:
         earliest = min(doubt.intent_step for doubt in self._doubts)
         wanted = {doubt.number for doubt in self._doubts}
         seen: set[str] = set()
-        offset = 0
+        offset = longest = without_older = 0
         for page_number in range(_MOST_PAGES):
             page = await (self._read_page(_ASKED_FOR, offset) if page_number else self._read_page(None, None))
             listing.jobs.update(
@@ -196,12 +198,16 @@ class Settlement:
             listing.accepted_steps.update(await self._accepted_steps(numbers) if numbers else {})
             if (page_number and older) or len(page) > _ASKED_FOR:
                 self._deep = True
-            if len(page) < _LEAST_PAGE:
+            # A page that was not full and ends with the oldest known entry ends the list, however many came above it.
+            at_the_end = page_number > 1 and not older and len(page) < longest
+            if len(page) < _LEAST_PAGE or at_the_end:
                 listing.complete = True
                 return
             reached = any(step < earliest for step in listing.accepted_steps.values())
             if (reached or wanted <= listing.jobs.keys()) and (self._deep or page_number):
                 return
-            if page_number > 1 and not older:
+            without_older = 0 if older else without_older + 1
+            if without_older == _MOST_WITHOUT_OLDER:
                 return
+            longest = max(longest, len(page) if page_number else 0)
             offset += len(page) - 1

@@ -226,6 +226,26 @@ async def test_two_lists_are_read_after_the_settle_time(
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("arriving", [1, 9, 10, 40])
+async def test_the_end_of_a_list_is_seen_while_jobs_arrive(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, arriving: int
+) -> None:
+    """Nothing was accepted before the intent, so that only the whole list proves something; and it grows as it is read."""
+    for _ in range(120):
+        service.add("somebody else's")
+
+    async def grow(request: web.Request) -> web.Response | None:
+        for _ in range(arriving):
+            service.add("somebody else's")
+        return None
+
+    service.before, service.on_list = lose("first", accepted=False), grow
+    outcomes = await run(cl, pages(1, name="first"), journal=journal)
+    assert [outcome.error for outcome in outcomes] == [None]
+    assert service.calls["submit"] == 2
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(("count", "seed"), [(400, 1), (400, 2), pytest.param(10_000, 3, marks=pytest.mark.slow)])
 async def test_a_mix_of_faults_loses_nothing_and_pays_nothing_twice(
     service: FakeService, journal: Path, tmp_path: Path, count: int, seed: int
