@@ -539,7 +539,7 @@ async def test_a_product_that_comes_slowly_is_not_cut_off_but_silence_is(connect
         await exchange.request()
         await exchange.send(head)
         for _ in range(8):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.07)
             await exchange.send(b"x")
 
     async def stall(exchange: Exchange) -> None:
@@ -548,7 +548,7 @@ async def test_a_product_that_comes_slowly_is_not_cut_off_but_silence_is(connect
         await exchange.gone()
 
     async with RawServer(drip, stall) as server:
-        client = await connect(server.url, timeouts=Timeouts(connect=0.1, read=0.1, job=5))
+        client = await connect(server.url, timeouts=Timeouts(connect=0.1, read=0.4, job=5))
         request = HtmlToPdf("<p>", async_=False, timeout=1000)
         object.__setattr__(request, "timeout", 10)  # what no request may have, so that the test need not wait
         assert (await client.convert(request)).content == b"x" * 8

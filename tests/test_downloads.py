@@ -95,7 +95,7 @@ async def stall(exchange: Exchange) -> None:
 def patience(step: Step) -> Timeouts:
     """Little where nothing will come; else so much that a busy machine is not taken for a silent server."""
     hangs = step in (silence, stall)
-    return Timeouts(connect=0.1, read=0.2) if hangs else Timeouts()
+    return Timeouts(connect=0.1, read=0.4) if hangs else Timeouts()
 
 
 DURING: list[tuple[str, Step]] = [

@@ -78,7 +78,7 @@ async def refused_address() -> str:
 def patience(step: Step) -> Timeouts:
     """Little where nothing will come; else so much that a busy machine is not taken for a silent server."""
     hangs = step in (silence, stalled)
-    return Timeouts(connect=0.1, read=0.2) if hangs else Timeouts()
+    return Timeouts(connect=0.1, read=0.4) if hangs else Timeouts()
 
 
 POST: list[tuple[str, Step, type[CloudlayerError], bool, int, int]] = [

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from servers import Service
 
@@ -329,6 +329,10 @@ async def test_bodies_and_headers_of_all_kinds_over_asgi(
             headers=st.lists(HEADER, max_size=4),
             path=st.text(max_size=30),
         )
+        @example(seed=0, body=NEWS, headers=[], path="/")
+        @example(seed=0, body=b"[", headers=[], path="/")
+        @example(seed=0, body=b" " * 100_001, headers=[], path="/")
+        @example(seed=0, body=NEWS, headers=[(b"content-encoding", b"gzip")], path="/")
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         def send(seed: int, body: bytes | str, headers: list[tuple[bytes, bytes]], path: str) -> None:
             chance = random.Random(seed)
