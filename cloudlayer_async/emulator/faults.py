@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from .endpoints import ENDPOINTS
 from .events import EventFeed
 
 Kind = Literal[
@@ -31,6 +32,19 @@ Kind = Literal[
 REQUEST_KINDS: frozenset[Kind] = frozenset({"latency", "status", "reset", "truncate", "slow", "content-type"})
 WEBHOOK_KINDS: frozenset[Kind] = frozenset({"webhook-drop", "webhook-duplicate", "webhook-late"})
 BODY_KINDS: frozenset[Kind] = frozenset({"truncate", "slow"})
+
+PLACES: frozenset[str] = frozenset(
+    {
+        *("*", "conversions", "reads", "storage", "assets", "webhooks", "v1", "v2"),
+        *(endpoint.job_type for endpoint in ENDPOINTS),
+        *(f"POST {endpoint.path}" for endpoint in ENDPOINTS),
+        *(f"GET {endpoint.path}" for endpoint in ENDPOINTS if endpoint.takes_get),
+        *("GET jobs", "GET jobs/{id}", "GET assets", "GET assets/{id}", "GET asset", "GET account", "GET getStatus"),
+        *("POST storage", "GET storage", "DELETE storage", "GET storage/{id}", "DELETE storage/{id}"),
+        *("GET templates", "GET template/{id}"),
+    }
+)
+"""Where faults can strike; see `Fault.on`."""
 
 HEADER = "X-Emulator-Fault"
 
@@ -54,6 +68,12 @@ def _one_of(*words: str) -> Any:
             raise ValueError(f"{attribute.name} must be one of {', '.join(words)}, not {value!r}")
 
     return check
+
+
+def _place(_: object, __: object, value: str) -> None:
+    # A fault in a place that does not exist would never strike, and the test that relies on it would prove nothing.
+    if value not in PLACES:
+        raise ValueError(f"on must be one of {', '.join(sorted(PLACES))}, not {value!r}")
 
 
 def _status(_: object, __: object, value: int) -> None:
@@ -97,7 +117,7 @@ class Fault:
     """
 
     kind: Kind = attrs.field(validator=_one_of(*get_args(Kind)))
-    on: str = "*"
+    on: str = attrs.field(default="*", validator=_place)
     """Where: ``*``, a group (``conversions``, ``reads``, ``storage``, ``assets``, ``webhooks``), a route such as
     ``POST html/pdf`` or ``GET jobs/{id}``, a version (``v1``), or a job type (``html-pdf``)."""
     count: int | None = attrs.field(default=None, converter=attrs.converters.optional(_whole), validator=_at_least(1))

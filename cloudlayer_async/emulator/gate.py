@@ -113,8 +113,11 @@ async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = error_response(service.dialect, refusal)
     except web.HTTPException as error:
         response = error_response(service.dialect, Refusal(error.status, error.reason))
-    except Exception:
-        logger.exception("%s %s failed unexpectedly", request.method, request.path)
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            logger.debug("%s %s: the client hung up", request.method, request.path)
+        else:
+            logger.exception("%s %s failed unexpectedly", request.method, request.path)
         response = error_response(service.dialect, Refusal(500, "Internal server error"))
     response.headers.update(headers)
     return response

@@ -10,8 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
-from cloudlayer_async.emulator.faults import Fault, fault_from_json, faults_from_header
+from cloudlayer_async.emulator.faults import PLACES, Fault, fault_from_json, faults_from_header
 
 from .conftest import PDF, Caller, Start, html
 
@@ -203,6 +204,31 @@ async def test_pages_of_other_origins_cannot_reach_the_controls(caller: Caller, 
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("route", sorted(place for place in PLACES if " " in place and place != "GET asset"))
+async def test_every_route_can_be_struck(caller: Caller, route: str) -> None:
+    method, _, path = route.partition(" ")
+    caller.emulator.faults.add("status", status=599, on=route, count=1)
+    status, _, _ = await caller.send(method, f"/v2/{path.format(id='x')}", json={} if method == "POST" else None)
+    assert status == 599
+    assert caller.emulator.seen.requests == {route: 1}
+
+
+@pytest.mark.asyncio
+async def test_a_caller_that_hangs_up_is_no_fault_of_ours(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    url = URL(caller.emulator.base_url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST /v2/html/pdf HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nX-API-Key: {caller.emulator.api_key}\r\n"
+    writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+    async with asyncio.timeout(5):
+        while not caller.emulator.seen.requests:
+            await asyncio.sleep(0.001)
+        writer.transport.abort()
+        await writer.wait_closed()
+        assert (await caller.send("GET", "/v2/getStatus"))[0] == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.asyncio
 async def test_a_header_that_makes_no_sense_is_refused(caller: Caller) -> None:
     for text in ("explode", "status; color=red", "latency", "status; status=200", "status; status=x"):
         status, error, _ = await send(caller, text)
@@ -224,6 +250,9 @@ async def test_a_header_that_makes_no_sense_is_refused(caller: Caller) -> None:
         {"kind": "latency", "seconds": float("inf")},
         {"kind": "content-type", "content_type": "no\r\nX: y"},
         {"kind": "truncate", "at": True},
+        {"kind": "status", "on": "conversion"},
+        {"kind": "status", "on": "GET jobs/17"},
+        {"kind": "status", "on": ""},
     ],
 )
 def test_wrong_faults(raw: dict[str, Any]) -> None:
