@@ -141,6 +141,7 @@ async def browser(command: str, width: int = 1360, height: int = 860, *arguments
             "about:blank",
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "TMPDIR": profile},  # it is killed, and leaves things lying about
             start_new_session=True,
         )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from .test_workers import orphans_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 
-_LATE = "<script>setTimeout(() => { document.body.innerHTML = '<p id=late>late</p>' }, 150)</script><p id=early>early"
+_LATE = (
+    "<body><script>setTimeout(() => { document.body.innerHTML = '<p id=late>late</p>' }, 150)</script><p id=early>early"
+)
 _FRAME = '<iframe srcdoc="<p id=inner>inner</p>"></iframe>'
 
 
@@ -72,7 +75,7 @@ async def test_a_selector_that_does_not_come_is_an_error(
     ],
 )
 async def test_frames_are_waited_for(chromium: Renderer, options: dict[str, Any]) -> None:
-    late = f"<script>setTimeout(() => {{ document.body.innerHTML = `{_FRAME}` }}, 100)</script>"
+    late = f"<body><script>setTimeout(() => {{ document.body.innerHTML = `{_FRAME}` }}, 100)</script>"
     assert (await make_pdf(chromium, late, **options)).text == "inner"
 
 
@@ -128,7 +131,8 @@ async def test_scripts_load_from_allowed_hosts_only(chromium: Renderer, site: Si
     site.answers["/data"] = lambda _: web.Response(text="loaded")
     url = site.page(
         "/",
-        """<script>
+        # With its body from the start: a fetch may end before the parser does.
+        """<body><script>
         const ends = [
             fetch('/data').then((reply) => reply.text()).then((text) => document.body.append(' ' + text + ' ')),
             fetch('http://example.com/data').catch(() => document.body.append(' refused ')),
@@ -293,7 +297,7 @@ async def test_closing_ends_the_browser_and_work_under_way(site: Site) -> None:
     assert set(browsers()) == before
 
 
-async def test_no_browser_survives_its_parent() -> None:
-    below = await orphans_of("chromium", "text")
+async def test_no_browser_survives_its_parent(tmp_path: Path) -> None:
+    below = await orphans_of("chromium", "text", tmp_path)
     assert any("--user-data-dir" in command for command in below.values())
     await until(lambda: not any(is_alive(pid) for pid in below))

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,10 +108,12 @@ asyncio.run(main())
 """
 
 
-async def orphans_of(engine: str, template: str) -> dict[int, str]:
+async def orphans_of(engine: str, template: str, folder: Path) -> dict[int, str]:
     """Start a renderer in a process, have it work, kill that process; return what ran below it."""
     source = _PARENT.format(engine=engine, template=template)
-    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", source, stdout=asyncio.subprocess.PIPE)
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", source, stdout=asyncio.subprocess.PIPE, env={**os.environ, "TMPDIR": str(folder)}
+    )
     assert parent.stdout is not None
     assert await parent.stdout.readline() == b"started\n"
     below = descendants(parent.pid)
@@ -119,8 +122,8 @@ async def orphans_of(engine: str, template: str) -> dict[int, str]:
     return below
 
 
-async def test_no_worker_survives_its_parent() -> None:
-    below = await orphans_of("plutoprint", _ENDLESS)
+async def test_no_worker_survives_its_parent(tmp_path: Path) -> None:
+    below = await orphans_of("plutoprint", _ENDLESS, tmp_path)
     assert any("rendering.worker" in command for command in below.values())
     await until(lambda: not any(is_alive(pid) for pid in below))
 
