@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, Protocol, TypeVar
 
 import attrs
@@ -16,6 +16,7 @@ _T = TypeVar("_T")
 
 SUBMITTED_REMEMBERED: Final = 100_000
 """Submitted jobs whose ids are known; the oldest are forgotten first."""
+_NOBODY: Final[nullcontext[None]] = nullcontext()
 ENDED_HELD: Final = 1_000
 """Ended jobs kept for waiters who come later; the oldest are forgotten first, and then cost a read."""
 
@@ -98,17 +99,17 @@ class Announcements:
         submission = self._submitted.get(job_id)
         return bool(self._receivers) and submission is not None and submission.awaited
 
-    @contextmanager
-    def listening(self, job_id: str, read: ReadJob) -> Iterator[Ear | None]:
+    def listening(self, job_id: str, read: ReadJob) -> AbstractContextManager[Ear | None]:
         """A waiter's ear for as long as it waits; None while nobody brings news.
 
         Args:
             job_id: The job that is waited for.
             read: Reads it, for the receiver too.
         """
-        if not self._receivers:
-            yield None
-            return
+        return self._listening(job_id, read) if self._receivers else _NOBODY
+
+    @contextmanager
+    def _listening(self, job_id: str, read: ReadJob) -> Iterator[Ear]:
         ear = Ear(read)
         if (job := self._ended.pop(job_id, None)) is not None:
             ear.hear(job)

@@ -20,7 +20,7 @@ from .errors import CloudlayerError, DownloadError
 from .files import PartialFile, check_target
 from .jobs import Jobs, seconds_to_wait
 from .models import Asset, Job, JobStatus, ResponseInfo
-from .polling import OnUpdate, told
+from .polling import OnUpdate, has_ended, told
 from .protocol import Reply, path_segment, read_call, read_model
 from .transport import Transport
 
@@ -127,7 +127,7 @@ class AsyncConversion:
         version: str,
         job: Job | None,
         job_id: str | None = None,
-        info: Callable[[], ResponseInfo] | None = None,
+        reply: Reply | None = None,
         held: HeldProduct | None = None,
         job_type: str | None = None,
         submitted_at: float | None = None,
@@ -137,7 +137,7 @@ class AsyncConversion:
         self._version = version
         self._job = job
         self._job_id = (job.id if job is not None else job_id) or None
-        self._info = info
+        self._reply = reply
         self._held = held
         self._job_type = job_type
         self._submitted_at = submitted_at
@@ -167,12 +167,12 @@ class AsyncConversion:
     @property
     def info(self) -> ResponseInfo | None:
         """What the submission's reply said in its headers; None for an attached job."""
-        return None if self._info is None else self._info()
+        return None if self._reply is None else self._reply.info()
 
     @property
     def done(self) -> bool:
         """Whether the job has ended, well or badly, as far as was seen."""
-        return self._job is not None and (self._job.is_success or self._job.is_error)
+        return self._job is not None and has_ended(self._job)
 
     async def wait(self, timeout: float | timedelta | None = None, on_update: OnUpdate | None = None) -> Job:
         """Waits until the job has ended well.
@@ -199,10 +199,9 @@ class AsyncConversion:
                 await told(on_update, self._job)
             return self._job
 
-        async def see(job: Job) -> None:
+        def see(job: Job) -> object:
             self._job = job
-            if on_update is not None:
-                await told(on_update, job)
+            return None if on_update is None else on_update(job)
 
         return await self._jobs.wait(
             self._job_id,
@@ -374,6 +373,12 @@ async def save_document(
 async def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str]) -> Head:
     """Puts a conversion's product into a sink, once its job has ended; `rename` is given the name as it came."""
     return await conversion._fetch(sink, None, rename)
+
+
+def submission_cost(conversion: AsyncConversion) -> float | None:
+    """The credits that the submission's reply names, if it does."""
+    reply = conversion._reply
+    return reply.info().api_credit_cost if reply is not None and "cl-api-credit-cost" in reply.received else None
 
 
 def with_job_id(error: BaseException, conversion: AsyncConversion) -> None:

@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import aiohttp
 import attrs
@@ -178,7 +178,7 @@ class Downloads:
             download = await self._opened(tries)
             try:
                 head = _head(download.response, tries.asset)
-                reason = await self._pour(_Body(download.response), head, sink, tries.asset)
+                reason = await self._pour(_Body(download), head, sink, tries.asset)
             finally:
                 download.close()
             if reason is None:
@@ -199,7 +199,7 @@ class Downloads:
         """Opens a product and gives its bytes as they come. Once bytes were given, a break is a `DownloadError`."""
         download = await self._opened(_Tries(self._transport, asset))
         try:
-            async with aclosing(_streamed(_Body(download.response), asset)) as chunks:
+            async with aclosing(_streamed(_Body(download), asset)) as chunks:
                 yield chunks
         finally:
             download.close()
@@ -251,8 +251,10 @@ async def _streamed(body: _Body, asset: AssetAddress) -> AsyncGenerator[bytes]:
 class _Body:
     """The bytes of a response, counted."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, download: Download) -> None:
+        response = download.response
         self._content = response.content
+        self._patience = download.patience
         # An encoded body has been decoded, and its length is another one.
         promised = "" if "Content-Encoding" in response.headers else response.headers.get("Content-Length", "")
         self._promised = int(promised) if promised.isdigit() else None
@@ -265,7 +267,11 @@ class _Body:
             _BrokenOff: The end came too soon.
         """
         try:
-            chunk = await self._content.readany()
+            if self._content.is_eof():  # the rest of it is here: nothing to wait for
+                chunk = self._content.read_nowait()
+            else:
+                with self._patience():
+                    chunk = await self._content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = _reason(error)
         else:
@@ -342,13 +348,17 @@ def _reason(error: BaseException) -> str:
 def _head(response: aiohttp.ClientResponse, asset: AssetAddress) -> Head:
     content_type = response.headers.get("Content-Type", "application/octet-stream")
     name = (
-        disposition_filename(response.headers.get("Content-Disposition"))
-        or unquote(urlsplit(asset.url).path.rpartition("/")[2])
-        or asset.filename
+        disposition_filename(response.headers.get("Content-Disposition")) or _last_segment(asset.url) or asset.filename
     )
     if name and asset.rename is not None:
         name = asset.rename(name)
     return Head(filename=named(name, content_type), content_type=content_type)
+
+
+def _last_segment(url: str) -> str:
+    """The end of an address's path, decoded."""
+    host_and_path = url.partition("#")[0].partition("?")[0].partition("://")[2]
+    return unquote(host_and_path.partition("/")[2].rpartition("/")[2])
 
 
 def named(name: str | None, content_type: str) -> str:

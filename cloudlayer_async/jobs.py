@@ -16,7 +16,7 @@ from .announcements import Announcements, Ear
 from .errors import JobFailedError, ValidationError
 from .models import Job
 from .polling import Durations, OnUpdate, PollContext, PollSchedule, ReadJob, job_updates, poll_job
-from .protocol import ApiVersion, Reply, path_segment, read_call, read_model
+from .protocol import ApiVersion, HttpCall, Reply, path_segment, read_model
 from .redaction import shown
 from .session import SharedSession
 from .transport import Transport, logger
@@ -72,7 +72,7 @@ class Jobs:
 
     async def get(self, job_id: str, *, within: float | None = None) -> Job:
         """One job, read now; `within` is for how many seconds the answer is of use."""
-        call = read_call(f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
+        call = HttpCall(method="GET", path=f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
         return await self._transport.send(call, _job_of, within=within)
 
     def submitted(self, job_id: str, *, has_webhook: bool) -> None:

@@ -41,7 +41,7 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not JSON")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER: Final[Any] = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def parse_json(body: bytes | str) -> Any:
@@ -55,6 +55,12 @@ def parse_json(body: bytes | str) -> Any:
         if not isinstance(body, str):
             # Two bytes of plain ASCII, as nearly always, cannot be the beginning of another encoding.
             body = body.decode("utf-8" if body[1:2] > b"\0" < body[:1] < b"\x80" else json.detect_encoding(body))
+        try:
+            data, end = _DECODER.scan_once(body, 0)  # most texts are nothing but their value
+            if end == len(body):
+                return data
+        except StopIteration:
+            pass
         return _DECODER.decode(body)
     except RecursionError:
         raise WireFault("JSON nested too deep") from None

@@ -1,18 +1,16 @@
 """Waiting for jobs: when to look next, how many waiters share one client, and the loop that does it.
 
 `PollSchedule` is arithmetic. `Durations` and `Pace` are what the waiters of one client (and its siblings) share.
-`job_updates` and `poll_job` are the loop. Nothing here has a clock, a sleep or a source of chance of its own, and none of
+`Poller` is the loop. Nothing here has a clock, a sleep or a source of chance of its own, and none of
 it knows how a job is read: all of them are arguments. Seconds everywhere, on a monotonic clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any, Final
@@ -27,7 +25,7 @@ from .errors import (
     RateLimitError,
     ServiceUnavailableError,
 )
-from .models import Job
+from .models import Job, JobStatus
 from .redaction import shown
 
 Clock = Callable[[], float]
@@ -46,11 +44,14 @@ NOT_FOUND_GRACE: Final = 10.0
 """For so many seconds after a submission a 404 means that the new job is not visible yet."""
 READS_PER_SECOND: Final = 20.0
 """How many polls that find nothing one client family makes in a second, however many jobs it waits for: see `Pace`."""
+TURNS_EARNED: Final = 100
+"""So many polls may be under way beyond that bound while those before them have found ended jobs: see `Pace`."""
 HOLD_JITTER: Final = 0.5
 """Callers that a refusal stopped go on within so many seconds after its end, each at a moment of its own."""
 REMEMBERED: Final = 50
 """Finished jobs of one type that a schedule learns from."""
 
+_ENDS: Final = (JobStatus.SUCCESS, JobStatus.ERROR)
 _FIRST_DELAY: Final = 1.0
 _LEAST_STEP: Final = 0.5
 _FIRST_QUANTILE: Final = 1 / 3
@@ -105,7 +106,8 @@ class PollSchedule:
             Always from `min_interval` to `max_interval`, before the first look too.
         """
         elapsed = max(0.0, elapsed)
-        known = sorted(filter(math.isfinite, history))
+        # The sum tells at once whether there is any that is not finite.
+        known = sorted(history) if math.isfinite(sum(history)) else sorted(filter(math.isfinite, history))
         if known and known[0] < 0:
             known = [seconds for seconds in known if seconds >= 0]
         if attempt == 0:
@@ -174,12 +176,13 @@ class Pace:
     that is not a poll waits with `ready`, a poll with `turn`.
 
     **The bound.** Polls wait in one queue, first come first served. In any `t` seconds at most
-    ``reads_per_second * (t + 1)`` of them are let through, and one more for each of them that found its job ended
-    (`refund`). So the polls that find nothing stay below the bound whether 10 or 10,000 jobs are waited for (each of N
-    jobs is then looked at every ``N / reads_per_second`` seconds, even if that is above `PollSchedule.max_interval`),
-    while finished jobs are found as fast as they end. After a hold the queue sets off at that same rate, not in one burst.
-    Reads at a deadline and reads of announced jobs do not queue: there is at most one of the first kind for each wait, and
-    one of the second for each announcement.
+    ``reads_per_second * (t + 1)`` of them are let through, and two more for each of them that found its job ended
+    (`refund`): one in its own place, and one on trust, of which up to `TURNS_EARNED` are kept for later. So while nothing
+    ends, polls stay below the bound whether 10 or 10,000 jobs are waited for (each of N jobs is then looked at every
+    ``N / reads_per_second`` seconds, even if that is above `PollSchedule.max_interval`), while finished jobs are found as
+    fast as they end. After a hold the queue sets off at that same rate, not in one burst. Reads at a deadline and reads of
+    announced jobs do not queue: there is at most one of the first kind for each wait, and one of the second for each
+    announcement.
 
     For one event loop; not safe to share between threads.
 
@@ -207,6 +210,8 @@ class Pace:
         self._held_until = -math.inf
         self._free_at = -math.inf
         """When the first in the queue may go."""
+        self._earned = 0
+        """Turns beyond the rate, by polls that found their jobs ended."""
         self._queue: dict[_Queued, None] = {}
         """Those who wait for their turn, in the order in which they came."""
         self._timekeeper: _Queued | None = None
@@ -219,6 +224,7 @@ class Pace:
         if 0 < seconds < math.inf:
             self._held_until = max(self._held_until, self._clock() + seconds)
             self._free_at = max(self._free_at, self._held_until)
+            self._earned = 0
 
     def abandon(self) -> None:
         """Forget who waits: their event loop has ended."""
@@ -248,7 +254,13 @@ class Pace:
 
     def turn_at_once(self) -> bool:
         """Take a turn to poll if one is free; False, and nothing taken, if there is a queue for it."""
-        if self._queue or self._until_next() > 0:
+        return not self._queue and self._take()
+
+    def _take(self) -> bool:
+        if self._earned and self._held_until <= self._clock():
+            self._earned -= 1
+            return True
+        if self._until_next() > 0:
             return False
         self._free_at = self._next_at() + self._interval
         return True
@@ -283,14 +295,10 @@ class Pace:
                 next(iter(self._queue)).tell()
 
     def refund(self) -> None:
-        """Give a turn back: its poll found the job ended, so it was not one that finds nothing."""
-        self._free_at -= self._interval
-        # At once, to one who is awake: with a timer for each, turns that come back would lie unused until it rings.
-        if self._until_next() <= 0:
-            for queued in self._queue:
-                if queued is not self._timekeeper:
-                    self._give(queued)
-                    break
+        """Two turns for one: its poll found the job ended, so it was not one that finds nothing, and others may, too."""
+        self._earned = min(self._earned + 2, TURNS_EARNED)
+        # At once, to those who are awake: with a timer for each, turns that come back would lie unused until it rings.
+        self._serve()
 
     def _next_at(self) -> float:
         """When the next turn is free, unused ones counted."""
@@ -306,8 +314,7 @@ class Pace:
             await self._sleep(max(0.0, min(self._until_next(), self._soonest_deadline - self._clock())))
         finally:
             self._timekeeper = None
-        while self._queue and self._until_next() <= 0:
-            self._give(next(iter(self._queue)))
+        self._serve()
         now = self._clock()
         if now >= self._soonest_deadline or self._held_until > self._soonest_deadline:
             late = [queued for queued in self._queue if now >= queued.deadline or self._held_until > queued.deadline]
@@ -316,10 +323,17 @@ class Pace:
                 queued.tell(False)
             self._soonest_deadline = min((queued.deadline for queued in self._queue), default=math.inf)
 
-    def _give(self, queued: _Queued) -> None:
-        self._free_at = self._next_at() + self._interval
-        del self._queue[queued]
-        queued.tell(True)
+    def _serve(self) -> None:
+        """Hands out what is free, in order, to those who are awake."""
+        while (queued := self._first_awake()) is not None and self._take():
+            del self._queue[queued]
+            queued.tell(True)
+
+    def _first_awake(self) -> _Queued | None:
+        for queued in self._queue:
+            if queued is not self._timekeeper:
+                return queued
+        return None
 
 
 @attrs.define(eq=False)
@@ -354,19 +368,8 @@ class PollContext:
     """A refusal that asks for more seconds than this ends the wait with its own error."""
 
 
-async def job_updates(
-    read: ReadJob,
-    job_id: str,
-    context: PollContext,
-    *,
-    timeout: float,
-    job: Job | None = None,
-    job_type: str | None = None,
-    submitted_at: float | None = None,
-    wake: Wake | None = None,
-    rely_on_wake: bool = True,
-) -> AsyncGenerator[Job]:
-    """Read a job until it has ended, and give it each time its status is new: the first one read, the ended one last.
+class Poller:
+    """The loop over one job, which reads it until it has ended, one change of its status at a time.
 
     A job that has just been submitted is not read at time zero; one of unknown age is read at once. A status that is
     not known is not an end. Cancelling stops the waiting and nothing else; no task outlives it. Several waiters of one job
@@ -386,82 +389,180 @@ async def job_updates(
             decides when the next one comes.
         rely_on_wake: Whether this job's end is sure to be announced: polls are then a safety net only, `max_interval`
             apart. Else they are made as without `wake`.
-
-    Yields:
-        The job, each time its status is new.
-
-    Raises:
-        JobTimeoutError: The deadline has passed; it carries the job as last seen.
-        NotFoundError: There is no such job.
-        RateLimitError, ServiceUnavailableError: The service refused a read without saying for how long, or for longer
-            than `max_retry_after`. (Else the refusal holds everyone's pace, and the wait goes on.)
-        CloudlayerError: Any other error of `read`, with `job_id` set.
     """
-    if job is not None and _has_ended(job):
-        yield job
-        return
-    schedule, clock = context.schedule, context.clock
-    began = clock()
-    deadline = began + max(0.0, timeout)
-    since = began if submitted_at is None else submitted_at
-    if submitted_at is None:
-        due = began
-    elif wake is not None and rely_on_wake:
-        due = since + schedule.max_interval
-    else:
-        due = since + schedule.next_delay(0.0, 0, context.durations.history(job_type))
-    came_late = due < began
-    pending_at = 0.0
-    status: str | None = None
-    listen = wake
-    for attempt in itertools.count(1):
-        moment = await _moment_to_read(job_id, context, due, deadline, listen)
-        if moment is _Moment.NEVER:
-            raise JobTimeoutError(job_id, job, waited=clock() - began)
-        asked = clock()
-        found: Job | None = None
-        refusal: CloudlayerError | None = None
-        hold: float | None = None
-        try:
-            found = await read(job_id)
-        except CloudlayerError as error:
-            if error.job_id is None:
-                error.job_id = job_id
-            hold = _wait_asked_for(error, context.max_retry_after)
-            young = submitted_at is not None and asked - submitted_at <= NOT_FOUND_GRACE
-            if hold is None and not (young and isinstance(error, NotFoundError)):
-                raise
-            refusal = error
-        now = clock()
-        if found is not None:
-            job = found
-            if _has_ended(found):
-                if moment is _Moment.TURN:
-                    context.pace.refund()
-                # A waiter who came late and has no figure of the service would teach how late it was.
-                if submitted_at is not None and (found.process_time is not None or pending_at or not came_late):
-                    seconds = observed_duration(pending_at, now - submitted_at, found.process_time)
-                    context.durations.record(job_type or found.type, seconds)
-                yield found
-                return
-            pending_at = asked - since
-            if found.status != status:
-                status = found.status
-                yield found
+
+    def __init__(
+        self,
+        read: ReadJob,
+        job_id: str,
+        context: PollContext,
+        timeout: float,
+        job: Job | None = None,
+        job_type: str | None = None,
+        submitted_at: float | None = None,
+        wake: Wake | None = None,
+        rely_on_wake: bool = True,
+    ) -> None:
+        self._read = read
+        self._job_id = job_id
+        self._context = context
+        self._job = job
+        self._job_type = job_type
+        self._submitted_at = submitted_at
+        self._wake = self._listen = wake
+        self._rely_on_wake = rely_on_wake
+        began = self._began = context.clock()
+        self._deadline = began + timeout if timeout > 0 else began
+        self._since = began if submitted_at is None else submitted_at
+        if submitted_at is None:
+            self._due = began
+        elif wake is not None and rely_on_wake:
+            self._due = submitted_at + context.schedule.max_interval
+        else:
+            self._due = submitted_at + context.schedule.next_delay(0.0, 0, context.durations.history(job_type))
+        self._came_late = self._due < began
+        self._status: str | None = None  # the last one that was given
+        self._pending_at = 0.0  # when the job was last seen unfinished, in seconds since its submission
+        self._reads = 0
+
+    async def change(self) -> Job:
+        """The job when its status is new: as first read, then at each change, last with its end; not called after that.
+
+        Raises:
+            JobTimeoutError: The deadline has passed; it carries the job as last seen.
+            NotFoundError: There is no such job.
+            RateLimitError, ServiceUnavailableError: The service refused a read without saying for how long, or for longer
+                than `max_retry_after`. (Else the refusal holds everyone's pace, and the wait goes on.)
+            CloudlayerError: Any other error of `read`, with `job_id` set.
+        """
+        if self._job is not None and has_ended(self._job):
+            return self._job
+        clock = self._context.clock
+        while True:
+            moment = await self._moment_to_read()
+            if moment is _Moment.NEVER:
+                raise JobTimeoutError(self._job_id, self._job, waited=clock() - self._began)
+            asked = clock()
+            self._reads += 1
+            try:
+                found = await self._read(self._job_id)
+            except CloudlayerError as error:
+                self._after_an_error(error, asked, moment)
+                continue
+            now = clock()
+            self._job = found
+            if has_ended(found):
+                self._learn(found, now, moment)
+                return found
+            self._pending_at = asked - self._since
+            is_new, self._status = found.status != self._status, found.status
+            if moment is _Moment.DEADLINE or now >= self._deadline:
+                if is_new:
+                    self._deadline = -math.inf  # it is given all the same, and that was the last
+                    return found
+                raise JobTimeoutError(self._job_id, found, waited=now - self._began)
+            self._plan(now, moment, None)
+            if is_new:
+                return found
+
+    def _after_an_error(self, error: CloudlayerError, asked: float, moment: _Moment) -> None:
+        """A read that failed: planned anew where the job may yet be read.
+
+        Raises:
+            CloudlayerError: It may not, or the deadline has passed.
+        """
+        if error.job_id is None:
+            error.job_id = self._job_id
+        hold = _wait_asked_for(error, self._context.max_retry_after)
+        young = self._submitted_at is not None and asked - self._submitted_at <= NOT_FOUND_GRACE
+        if hold is None and not (young and isinstance(error, NotFoundError)):
+            raise error
         if hold is not None:
-            context.pace.hold(hold)
-        if moment is _Moment.DEADLINE or now >= deadline:
-            raise JobTimeoutError(job_id, job, waited=now - began) from refusal
+            self._context.pace.hold(hold)
+        now = self._context.clock()
+        if moment is _Moment.DEADLINE or now >= self._deadline:
+            raise JobTimeoutError(self._job_id, self._job, waited=now - self._began) from error
+        self._plan(now, moment, hold)
+
+    def _plan(self, now: float, moment: _Moment, hold: float | None) -> None:
+        """Decides when the next read is due."""
+        schedule = self._context.schedule
         # A waker whose announcement was not true must not be able to drive this loop in circles.
-        listen = None if moment is _Moment.ANNOUNCED else wake
+        self._listen = None if moment is _Moment.ANNOUNCED else self._wake
         if hold is not None:
             delay = max(hold, schedule.min_interval)
-        elif listen is not None and rely_on_wake:
+        elif self._listen is not None and self._rely_on_wake:
             delay = schedule.max_interval
         else:
-            history = context.durations.history(job_type or (job.type if job else None))
-            delay = schedule.next_delay(now - since, attempt, history)
-        due = now + delay
+            history = self._context.durations.history(self._job_type or (self._job.type if self._job else None))
+            delay = schedule.next_delay(now - self._since, self._reads, history)
+        self._due = now + delay
+
+    def _learn(self, ended: Job, now: float, moment: _Moment) -> None:
+        """The client learns from an ended job, and the turn that found it was not one that finds nothing."""
+        if moment is _Moment.TURN:
+            self._context.pace.refund()
+        # A waiter who came late and has no figure of the service would teach how late it was.
+        if self._submitted_at is not None and (
+            ended.process_time is not None or self._pending_at or not self._came_late
+        ):
+            seconds = observed_duration(self._pending_at, now - self._submitted_at, ended.process_time)
+            self._context.durations.record(self._job_type or ended.type, seconds)
+
+    async def _moment_to_read(self) -> _Moment:
+        """Waits for the next moment to read; no longer than to the deadline."""
+        pace, clock, listen = self._context.pace, self._context.clock, self._listen
+        due, deadline = self._due, self._deadline
+        announced = False
+        left = min(due, deadline) - clock()
+        if left > 0:
+            if listen is None:
+                await self._context.sleep(left)
+            else:
+                announced = await listen(self._job_id, left)
+        if not announced and due < deadline:
+            if pace.turn_at_once():
+                return _Moment.TURN
+            if listen is None:
+                has_turn = await pace.turn(deadline)
+            else:
+                has_turn, announced = await _turn_or_news(pace.turn(deadline), listen(self._job_id, math.inf))
+            if has_turn:
+                return _Moment.TURN
+        if announced and await pace.ready(deadline):
+            return _Moment.ANNOUNCED
+        if deadline == -math.inf:
+            return _Moment.NEVER
+        if not pace.remaining():
+            return _Moment.DEADLINE
+        # The service wants no call before the deadline, so there is no last read: it would only be refused.
+        if (left := deadline - clock()) > 0:
+            await self._context.sleep(left)
+        return _Moment.NEVER
+
+
+async def job_updates(
+    read: ReadJob,
+    job_id: str,
+    context: PollContext,
+    *,
+    timeout: float,
+    job: Job | None = None,
+    job_type: str | None = None,
+    submitted_at: float | None = None,
+    wake: Wake | None = None,
+    rely_on_wake: bool = True,
+) -> AsyncGenerator[Job]:
+    """The job each time its status is new: the first one read, the ended one last.
+
+    Arguments are those of `Poller`, errors those of `Poller.change`.
+    """
+    poller = Poller(read, job_id, context, timeout, job, job_type, submitted_at, wake, rely_on_wake)
+    while True:
+        update = await poller.change()
+        yield update
+        if has_ended(update):
+            return
 
 
 async def poll_job(
@@ -477,7 +578,7 @@ async def poll_job(
     rely_on_wake: bool = True,
     on_update: OnUpdate | None = None,
 ) -> Job:
-    """Wait until a job has ended, well or badly. Other arguments, errors and cancellation are those of `job_updates`.
+    """Waits until a job has ended, well or badly. Other arguments are those of `Poller`, errors those of `Poller.change`.
 
     Args:
         on_update: Called with the job as first read and at each change of its status, the ended one included; a coroutine
@@ -486,35 +587,25 @@ async def poll_job(
     Returns:
         The ended job. A failed one is returned like any other.
     """
-    updates = job_updates(
-        read,
-        job_id,
-        context,
-        timeout=timeout,
-        job=job,
-        job_type=job_type,
-        submitted_at=submitted_at,
-        wake=wake,
-        rely_on_wake=rely_on_wake,
-    )
-    async with aclosing(updates):
-        async for update in updates:
-            job = update
-            if on_update is not None:
-                await told(on_update, update)
-    assert job is not None  # the updates end with the ended job, or with an error
-    return job
+    poller = Poller(read, job_id, context, timeout, job, job_type, submitted_at, wake, rely_on_wake)
+    while True:
+        update = await poller.change()
+        if on_update is not None and (answer := on_update(update)) is not None and isinstance(answer, Awaitable):
+            await answer
+        if has_ended(update):
+            return update
 
 
 async def told(on_update: OnUpdate, job: Job) -> None:
     """Calls an observer, plain or async."""
     answer = on_update(job)
-    if isinstance(answer, Awaitable):
+    if answer is not None and isinstance(answer, Awaitable):
         await answer
 
 
-def _has_ended(job: Job) -> bool:
-    return job.is_success or job.is_error
+def has_ended(job: Job) -> bool:
+    """Whether a job has ended, well or badly."""
+    return job.status in _ENDS
 
 
 def _wait_asked_for(error: CloudlayerError, most: float) -> float | None:
@@ -532,37 +623,6 @@ class _Moment(Enum):
     ANNOUNCED = auto()
     DEADLINE = auto()
     NEVER = auto()
-
-
-async def _moment_to_read(
-    job_id: str, context: PollContext, due: float, deadline: float, listen: Wake | None
-) -> _Moment:
-    """Wait for the next moment to read; no longer than to the deadline."""
-    pace, clock = context.pace, context.clock
-    announced = False
-    left = min(due, deadline) - clock()
-    if left > 0:
-        if listen is None:
-            await context.sleep(left)
-        else:
-            announced = await listen(job_id, left)
-    if not announced and due < deadline:
-        if pace.turn_at_once():
-            return _Moment.TURN
-        if listen is None:
-            has_turn = await pace.turn(deadline)
-        else:
-            has_turn, announced = await _turn_or_news(pace.turn(deadline), listen(job_id, math.inf))
-        if has_turn:
-            return _Moment.TURN
-    if announced and await pace.ready(deadline):
-        return _Moment.ANNOUNCED
-    if not pace.remaining():
-        return _Moment.DEADLINE
-    # The service wants no call before the deadline, so there is no last read: it would only be refused.
-    if (left := deadline - clock()) > 0:
-        await context.sleep(left)
-    return _Moment.NEVER
 
 
 async def _turn_or_news(turn: Coroutine[Any, Any, bool], news: Coroutine[Any, Any, bool]) -> tuple[bool, bool]:

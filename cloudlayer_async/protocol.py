@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import quote, unquote
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from .errors import ValidationError
 from .jsontext import WireFault, json_bytes, parse_json
@@ -25,7 +25,6 @@ from .models import ResponseInfo
 from .options import UserStorage
 from .redaction import shown
 from .requests import BaseOptions, FileSource, MergePdfs, PdfToDocx
-from .sparse import sparse
 from .validation import json_value, text
 from .wire import converter, encode_request, read_float, read_int, uploaded_source
 
@@ -68,8 +67,7 @@ class FormPart:
     content_type: str | None = None
 
 
-@sparse
-@frozen(kw_only=True, slots=False)
+@define(kw_only=True)
 class HttpCall:
     """One call, ready to be sent, without its key and its host."""
 
@@ -93,15 +91,26 @@ class HttpCall:
         return f"{self.method} {self.path}"
 
 
-@frozen(kw_only=True)
+@define(kw_only=True, eq=False)
 class Reply:
-    """What came back: status, headers (names in lower case) and body."""
+    """What came back: status, headers and body."""
 
     status: int
-    headers: Mapping[str, str]
+    received: Mapping[str, str] = field(alias="headers", repr=False)
+    """The headers as they came, by names in any case. Not fit to be shown: a service may repeat the key."""
     body: bytes = field(default=b"", repr=False)
     spool: BinaryIO | None = field(default=None, repr=False)
     """The body instead, when it is a large product: a file to read from its start, owned by whoever holds the reply."""
+    show: Callable[[Mapping[str, str]], Mapping[str, str]] | None = field(default=None, repr=False)
+    """Makes of the headers what may be shown, by names in lower case; None where they are so already."""
+    _shown: Mapping[str, str] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, fit to be shown, by names in lower case. Made when first asked for: most replies' never are."""
+        if self._shown is None:
+            self._shown = self.received if self.show is None else self.show(self.received)
+        return self._shown
 
     def info(self) -> ResponseInfo:
         """The facts in its headers."""
@@ -344,7 +353,12 @@ def free_call(
 
 def is_json(headers: Mapping[str, str]) -> bool:
     """Whether a reply says it is JSON."""
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return _means_json(headers.get("content-type", ""))
+
+
+@lru_cache(maxsize=64)
+def _means_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
     return media_type in ("application/json", "text/json") or media_type.endswith("+json")
 
 
@@ -354,7 +368,7 @@ def is_product(call: HttpCall, reply: Reply) -> bool:
     Decided by Content-Type, never by version (contract section 3). A page or plain text is a product only where HTML was
     asked for: otherwise it is some gateway's word, not the service's.
     """
-    if is_json(reply.headers) or not (reply.body or reply.spool):
+    if is_json(reply.received) or not (reply.body or reply.spool):
         return False
     media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     return call.product == "html" or not media_type.startswith("text/")
@@ -374,7 +388,7 @@ def read_any(reply: Reply) -> Any:
             return spool.read()
     if not reply.body:
         return None
-    return read_data(reply) if is_json(reply.headers) else reply.body
+    return read_data(reply) if is_json(reply.received) else reply.body
 
 
 def read_model(reply: Reply, cls: type[_T]) -> _T:

@@ -13,7 +13,9 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from .deadlines import Deadlines, Limit
 from .errors import ConfigError
+from .gate import Gate
 from .models import Limits
 from .polling import Pace
 from .redaction import shown
@@ -62,9 +64,11 @@ class SharedSession:
         self._for_downloads: aiohttp.ClientSession | None = None
         self._stale: list[aiohttp.ClientSession] = []
         """Sessions left by loops that ended without closing them."""
-        self.api_gate = asyncio.Semaphore(max_connections)
-        self.download_gate = asyncio.Semaphore(max_connections)
+        self.api_gate = Gate(max_connections)
+        self.download_gate = Gate(max_connections)
         self.pace = Pace(clock=time.monotonic, sleep=asyncio.sleep, random=random.random)
+        self.deadlines: Deadlines
+        """Those of the loop; there is none before `enter`."""
         self.limits: Limits | None = None
         self.calls_under_way = 0
         """Calls to the API that were sent and not answered."""
@@ -96,13 +100,16 @@ class SharedSession:
             self.pace.abandon()
             self.calls_under_way = 0
         self._loop = loop
-        self.api_gate = asyncio.Semaphore(self._max_connections)
-        self.download_gate = asyncio.Semaphore(self._max_connections)
+        self.api_gate = Gate(self._max_connections)
+        self.download_gate = Gate(self._max_connections)
+        self.deadlines = Deadlines(loop)
 
     def open(self) -> aiohttp.ClientSession:
-        """The session, made now, inside the running loop, if there is none."""
-        self.enter()
-        self._drop_stale()
+        """The session, made now, inside the running loop, if there is none. After `enter`."""
+        if self._closed or self._loop is None:
+            self.enter()
+        if self._stale:
+            self._drop_stale()
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=self._ssl),
@@ -156,6 +163,8 @@ class SharedSession:
 
     async def release(self) -> None:
         """Closes a session of ours because its loop is about to end. A call in another loop makes another one."""
+        if self._loop is not None:
+            self.deadlines.close()
         if not self._borrowed and self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -165,6 +174,8 @@ class SharedSession:
         if self._closed:
             return
         self._closed = True
+        if self._loop is not None:
+            self.deadlines.close()
         session, self._session = self._session, None
         if self._for_downloads is not None:
             await self._for_downloads.close()
@@ -179,11 +190,23 @@ class SharedSession:
 
 
 class Download:
-    """A product under way, which occupies a place among the downloads until it is closed."""
+    """A product under way, which occupies a place among the downloads until it is closed.
 
-    def __init__(self, response: aiohttp.ClientResponse, gate: asyncio.Semaphore) -> None:
+    Args:
+        response: Its response.
+        shared: The session with the place.
+        silence: Seconds to wait for each piece.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, shared: SharedSession, silence: float) -> None:
         self.response = response
-        self._gate = gate
+        self._gate = shared.download_gate
+        self._deadlines = shared.deadlines
+        self._silence = silence
+
+    def patience(self) -> Limit:
+        """The time limit for the next piece."""
+        return self._deadlines.within(self._silence)
 
     def close(self) -> None:
         """Gives the place free. One that was not read to its end closes its connection: nobody wants the rest of 200 MB."""

@@ -50,7 +50,7 @@ async def submit_request(
             jobs=jobs,
             version=config.api_version,
             job=job,
-            info=reply.info,
+            reply=reply,
             job_type=job_type,
             submitted_at=time.monotonic(),
         )
@@ -58,14 +58,12 @@ async def submit_request(
     logger.info("%s done: %s came with the reply", kind, info.worker_job_id or "the product")
     held = HeldProduct(reply, fallback=request.filename or request.name)
     job = job_of_product(held, info, name=request.name, job_type=job_type)
-    return AsyncConversion(
-        transport=transport, jobs=jobs, version=config.api_version, job=job, info=reply.info, held=held
-    )
+    return AsyncConversion(transport=transport, jobs=jobs, version=config.api_version, job=job, reply=reply, held=held)
 
 
 def _read(call: HttpCall, reply: Reply) -> tuple[Job | None, Reply]:
     """The job, or none where the reply holds the product (contract section 3: by Content-Type, never by version)."""
-    if is_json(reply.headers):
+    if is_json(reply.received):
         data = read_data(reply)
         if isinstance(data, dict) and data.get("allowed") is False:
             raise refusal_of(call, reply, error_message(reply.body.decode("utf-8", "replace")))

@@ -11,13 +11,10 @@ import inspect
 import logging
 import math
 import random
-import re
-import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, lru_cache
-from typing import BinaryIO, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar
 
 import aiohttp
 import attrs
@@ -34,8 +31,9 @@ from .errors import (
 )
 from .jsontext import WireFault
 from .models import Attempt, Limits
-from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
-from .redaction import Secret, in_words, redacted, shown_headers
+from .protocol import CallKind, HttpCall, Reply, parse_retry_after, response_info
+from .receiving import Outcome, described, receive, without_key
+from .redaction import Secret
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .session import Download, SharedSession
 from .upload import Departure, Upload
@@ -48,30 +46,13 @@ KeySource: TypeAlias = Secret | Callable[[], str | Awaitable[str]]
 
 logger: Final = logging.getLogger("cloudlayer_async")
 
-_MEMORY_LIMIT: Final = 8 * 1024 * 1024
-"""A product up to this size stays in memory (design section 4)."""
-_JSON_LIMIT: Final = 64 * 1024 * 1024
-_ERROR_LIMIT: Final = 64 * 1024
+_USUAL_TYPES: Final = (None, "application/json")
 _SLOWEST_UPLOAD: Final = 32_000
 """Bytes a second that an upload is expected to make at the least; its time limit grows by its size over this."""
 _UNIX_TIMES: Final = 1_000_000_000
 """Where a rate limit's reset is above this it is a Unix time, else the seconds left: the sources do not agree."""
 _LAST_READ: Final = 5.0
 """A read made at the end of somebody's patience is given this many seconds."""
-
-
-@attrs.define(kw_only=True, eq=False)
-class _Outcome:
-    """What one attempt came to: a reply, or a fault in words."""
-
-    reply: Reply | None = None
-    fault: Fault | None = None
-    reason: str = ""
-    timed_out: bool = False
-    unreadable: bool = False
-    """A successful status came, and its body broke off or was too much."""
-    key: Secret
-    """The key that was sent."""
 
 
 class Transport:
@@ -84,6 +65,7 @@ class Transport:
         timeouts: The limits of each phase.
         retry: The limits of repeating.
         on_attempt: Sees every attempt; what it raises is logged and goes no further, since a job may hang on the call.
+        on_repeat: Called before a submission is sent once more.
     """
 
     def __init__(
@@ -95,13 +77,20 @@ class Transport:
         timeouts: Timeouts,
         retry: RetryPolicy,
         on_attempt: Callable[[Attempt], object] | None = None,
+        on_repeat: Callable[[], object] | None = None,
     ) -> None:
         self.shared = shared
         self.timeouts = timeouts
         self.retry = retry
-        self._base_url = base_url
+        self._address = URL(base_url, encoded=True)
+        self._prefix = self._address.raw_path.rstrip("/")
         self._key = key
+        self._options: dict[str, Any] | None = None
+        """What requests to this address carry besides their own; known when the first one is sent."""
+        self._usual_headers: dict[str | None, dict[str, str]] = {}
+        """By content type, where the key is fixed and nothing depends on the session or the body."""
         self._on_attempt = on_attempt
+        self._on_repeat = on_repeat
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -143,9 +132,12 @@ class Transport:
                 body = upload.body(departure)
                 started = time.monotonic()
                 outcome = await self._attempt(call, body, departure, upload.known_bytes, patience)
-                reply = outcome.reply
-                retry_after = parse_retry_after(reply.headers.get("retry-after"), time.time()) if reply else None
-                fault = fault_of(reply, retry_after) if reply and not outcome.unreadable else outcome.fault
+                reply, fault = outcome.reply, outcome.fault
+                retry_after: float | None = None
+                if reply is not None and not outcome.unreadable:
+                    if (asked := reply.received.get("retry-after")) is not None:
+                        retry_after = parse_retry_after(asked, time.time())
+                    fault = fault_of(reply, retry_after)
                 if fault is None and reply is not None:
                     watched = self._on_attempt is not None or logger.isEnabledFor(logging.DEBUG)
                     if watched:
@@ -158,7 +150,7 @@ class Transport:
                         self._observe(history, call, started, reply.status)
                     if reply.spool is not None:
                         reply.spool.close()
-                    raise unexpected(call, _without_key(reply, outcome.key), wire_fault, tuple(history))
+                    raise unexpected(call, without_key(reply, outcome.key), wire_fault, tuple(history))
                 wait = wait_before_repeat(
                     policy,
                     fault or Fault.FINAL,
@@ -183,7 +175,10 @@ class Transport:
                 )
                 if wait is None:
                     raise self._error(call, outcome, fault, retry_after, tuple(history))
-                maybe_accepted = maybe_accepted or (call.kind is CallKind.CONVERSION and fault is Fault.UNKNOWN)
+                if call.kind is CallKind.CONVERSION:
+                    maybe_accepted = maybe_accepted or fault is Fault.UNKNOWN
+                    if self._on_repeat is not None:
+                        self._on_repeat()
                 departure = Departure()
                 if fault is Fault.REFUSED:
                     self.shared.pace.hold(wait)
@@ -199,108 +194,70 @@ class Transport:
 
     async def _attempt(
         self, call: HttpCall, body: Payload | None, departure: Departure, known_bytes: int, patience: float | None
-    ) -> _Outcome:
+    ) -> Outcome:
         """One attempt: never raises for what the network or the service did."""
-        async with self.shared.api_gate:
+        shared = self.shared
+        if not shared.api_gate.take():
+            await shared.api_gate.acquire()
+        try:
             # The key first: while a function fetches it, the client may be closed.
             key = self._key if isinstance(self._key, Secret) else Secret(await self.current_key())
-            session = self.shared.open()
-            url = URL(self._base_url + call.path, encoded=True)
+            session = shared.open()
+            if self._options is None:
+                self._options = shared.request_options(self._address)
+            url = self._address.with_path(self._prefix + call.path, encoded=True)
             if call.query:
                 url = url.with_query(call.query)
-            self.shared.calls_under_way += 1
+            seconds, timeout = self._limits(call, known_bytes, patience)
+            limit = shared.deadlines.within(seconds)
+            shared.calls_under_way += 1
             try:
-                async with session.request(
-                    call.method,
-                    url,
-                    data=body,
-                    headers=self._headers(session, key, body),
-                    allow_redirects=False,
-                    timeout=self._limits(call, known_bytes, patience),
-                    **self.shared.request_options(url),
-                ) as response:
-                    return await self._receive(call, response, key)
+                with limit:
+                    response = await session.request(
+                        call.method,
+                        url,
+                        data=body,
+                        headers=self._headers(session, key, body),
+                        allow_redirects=False,
+                        timeout=timeout,
+                        **self._options,
+                    )
+                async with response:
+                    self._note_limits(response.status, response.headers)
+                    return await receive(call, response, key, limit)
             except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
                 not_sent = _never_connected(error) or (body is not None and not departure.possible)
-                return _Outcome(
+                return Outcome(
                     fault=Fault.NOT_SENT if not_sent else Fault.UNKNOWN,
-                    reason=departure.broken or _described(error, key),
+                    reason=departure.broken or described(error, key),
                     timed_out=isinstance(error, TimeoutError),
                     key=key,
                 )
             finally:
-                self.shared.calls_under_way -= 1
+                shared.calls_under_way -= 1
+        finally:
+            shared.api_gate.release()
 
-    def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> aiohttp.ClientTimeout:
+    def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> tuple[float, aiohttp.ClientTimeout]:
+        """Seconds for the whole of an attempt, and what aiohttp is to watch over by itself."""
         connect, read = self.timeouts.connect, self.timeouts.read + call.render_seconds
         whole = connect + read + known_bytes // _SLOWEST_UPLOAD
         if call.render_seconds:
             # The product comes with the reply: it may take long to arrive, and only silence in it is limited to `read`.
-            return _client_timeout(whole + self.timeouts.job, connect, read)
-        return _client_timeout(whole if patience is None else min(whole, patience), connect, None)
-
-    async def _receive(self, call: HttpCall, response: aiohttp.ClientResponse, key: Secret) -> _Outcome:
-        """Reads a body as far as it comes: what came of a broken one may still name a job."""
-        headers = shown_headers(response.headers, key)
-        self._note_limits(response.status, headers)
-        succeeded = 200 <= response.status < 300
-        product = succeeded and call.kind is CallKind.CONVERSION and not is_json(headers)
-        limit = _MEMORY_LIMIT if product else _JSON_LIMIT if succeeded else _ERROR_LIMIT
-        pieces = bytearray()
-        spool: BinaryIO | None = None
-        reason = ""
-        timed_out = too_much = False
-        try:
-            while chunk := await response.content.readany():
-                if spool is not None:
-                    await asyncio.to_thread(spool.write, chunk)
-                    continue
-                pieces += chunk
-                if len(pieces) <= limit:
-                    continue
-                if not product:
-                    too_much = True
-                    reason = f"the reply is larger than {limit:,} bytes"
-                    break
-                spool = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (the reply owns it)
-                await asyncio.to_thread(spool.write, bytes(pieces))
-                pieces.clear()
-            if spool is not None:
-                await asyncio.to_thread(spool.seek, 0)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            timed_out = isinstance(error, TimeoutError)
-            reason = f"the reply broke off: {_described(error, key)}"
-        except BaseException:
-            _let_go(spool)
-            raise
-        if reason and spool is not None:
-            _let_go(spool)
-            spool = None
-        reply = Reply(status=response.status, headers=headers, body=bytes(pieces), spool=spool)
-        if not reason or not succeeded:
-            return _Outcome(reply=reply, key=key)
-        # What was accepted is not sent again, whatever became of the answer; neither is what will be as large next time.
-        repeatable = call.kind is CallKind.READ and not too_much
-        return _Outcome(
-            reply=reply,
-            fault=Fault.UNKNOWN if repeatable else Fault.FINAL,
-            reason=reason,
-            timed_out=timed_out,
-            unreadable=True,
-            key=key,
-        )
+            return whole + self.timeouts.job, _client_timeout(connect, read)
+        return whole if patience is None else min(whole, patience), _client_timeout(connect, None)
 
     def _error(
         self,
         call: HttpCall,
-        outcome: _Outcome,
+        outcome: Outcome,
         fault: Fault | None,
         retry_after: float | None,
         history: tuple[Attempt, ...],
     ) -> CloudlayerError:
         converts = call.kind is CallKind.CONVERSION
         if outcome.reply is not None and not (outcome.unreadable and fault is Fault.UNKNOWN):
-            reply = _without_key(outcome.reply, outcome.key)
+            reply = without_key(outcome.reply, outcome.key)
             if outcome.unreadable:
                 return unexpected(call, reply, outcome.reason, history)
             note = self._too_long(retry_after, history) if fault is Fault.REFUSED and retry_after is not None else ""
@@ -373,9 +330,9 @@ class Transport:
             except Exception:  # the observer is foreign code, and the reply it would drop may carry a paid job
                 logger.exception("on_attempt raised; the call goes on")
 
-    def _note_limits(self, status: int, headers: dict[str, str]) -> None:
-        if "x-ratelimit-limit" in headers or "x-ratelimit-remaining" in headers or "cl-calls-remaining" in headers:
-            info = response_info(status, headers)
+    def _note_limits(self, status: int, received: Mapping[str, str]) -> None:
+        if "x-ratelimit-limit" in received or "x-ratelimit-remaining" in received or "cl-calls-remaining" in received:
+            info = response_info(status, {name.lower(): value for name, value in received.items()})
             known = self.shared.limits or Limits()
             seen = {
                 field.name: value for field in attrs.fields(Limits) if (value := getattr(info, field.name)) is not None
@@ -400,13 +357,18 @@ class Transport:
         key = await answer if inspect.isawaitable(answer) else answer
         return check_key(key)
 
-    @staticmethod
-    def _headers(session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> dict[str, str]:
+    def _headers(self, session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> dict[str, str]:
+        content_type = None if body is None else body.content_type
+        usual = key is self._key and session.auto_decompress and content_type in _USUAL_TYPES
+        if usual and (kept := self._usual_headers.get(content_type)) is not None:
+            return kept
         headers = {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
-        if body is not None:
-            headers["Content-Type"] = body.content_type  # a borrowed session may have a default one
+        if content_type is not None:
+            headers["Content-Type"] = content_type  # a borrowed session may have a default one
         if not session.auto_decompress:
             headers["Accept-Encoding"] = "identity"
+        if usual:
+            self._usual_headers[content_type] = headers
         return headers
 
     # --- downloads --------------------------------------------------------------------------------------------------
@@ -416,24 +378,27 @@ class Transport:
 
         Raises whatever aiohttp raises: `downloads` turns that into errors of ours. The caller closes what it is given.
         """
-        self.shared.enter()
-        gate = self.shared.download_gate
-        await gate.acquire()
+        shared = self.shared
+        shared.enter()
+        gate = shared.download_gate
+        if not gate.take():
+            await gate.acquire()
         try:
-            session = self.shared.open_for_downloads()
+            session = shared.open_for_downloads()
             # A signed address must arrive as it was given; only one that cannot travel so is encoded.
             address = URL(url, encoded=url.isascii() and " " not in url)
-            response = await session.get(
-                address,
-                # Identity, so that the length promised is the length to be counted.
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()},
-                timeout=_client_timeout(math.inf, self.timeouts.connect, self.timeouts.read),
-                **self.shared.request_options(address),
-            )
+            silence = self.timeouts.read
+            with shared.deadlines.within(self.timeouts.connect + silence):
+                response = await session.get(
+                    address,
+                    headers=_download_headers(),
+                    timeout=_client_timeout(self.timeouts.connect, None),
+                    **shared.request_options(address),
+                )
         except BaseException:
             gate.release()
             raise
-        return Download(response, gate)
+        return Download(response, shared, silence)
 
 
 def check_key(key: object) -> str:
@@ -451,11 +416,16 @@ def check_key(key: object) -> str:
 
 
 @lru_cache(maxsize=64)
-def _client_timeout(total: float, connect: float, silence: float | None) -> aiohttp.ClientTimeout:
+def _client_timeout(connect: float, silence: float | None) -> aiohttp.ClientTimeout:
     # All four are set: the defaults differ between aiohttp's versions. `connect` would count the wait for a pooled
-    # connection, and is left to `total`.
-    whole = None if math.isinf(total) else total
-    return aiohttp.ClientTimeout(total=whole, connect=None, sock_connect=connect, sock_read=silence)
+    # connection, and `total` costs a timer for each call: see `deadlines`.
+    return aiohttp.ClientTimeout(total=None, connect=None, sock_connect=connect, sock_read=silence)
+
+
+@cache
+def _download_headers() -> dict[str, str]:
+    # Identity, so that the length promised is the length to be counted.
+    return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
 
 
 @cache
@@ -467,34 +437,6 @@ def _user_agent() -> str:
 
 def _never_connected(error: BaseException) -> bool:
     return isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL))
-
-
-def _described(error: BaseException, key: Secret) -> str:
-    """An exception in words: its type and reason; no address with credentials, no key."""
-    if isinstance(error, aiohttp.ClientResponseError):
-        words = error.message  # its status is made up where the reply was no HTTP
-    elif isinstance(error, TimeoutError):
-        words = "timed out"
-    else:
-        try:
-            words = str(error)
-        except Exception:  # aiohttp's own, when made by hand as tests do
-            words = str(getattr(error, "strerror", None) or "")
-    words = re.sub(r"//\S*@", "//***@", words)
-    words = in_words(redacted(re.sub(r"\?[^\s'\"]+", "?…", words), key.reveal()))
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
-def _without_key(reply: Reply, key: Secret) -> Reply:
-    """A reply whose body does not repeat the key, for use in an error."""
-    return attrs.evolve(reply, body=reply.body.replace(key.reveal().encode(), b"***"))
-
-
-def _let_go(spool: BinaryIO | None) -> None:
-    """Closes a file whose content nobody wants: that its last bytes cannot be written is no matter."""
-    if spool is not None:
-        with suppress(OSError):
-            spool.close()
 
 
 def _mark_interrupted(interruption: BaseException, call: HttpCall) -> None:

@@ -27,6 +27,7 @@ from .models import MODELS, Account, ApiStatus, Asset, Job, JobStatus
 from .options import BasicAuth, Cookie, HeaderFooter, Margin, Preview, UserStorage, Viewport, WaitForSelector, wire_name
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, FileSource, HtmlSource
+from .sparse import filled
 from .validation import UNSET, given
 
 _T = TypeVar("_T")
@@ -191,13 +192,23 @@ def _model_fields(cls: Any) -> tuple[_ModelField, ...]:
     return tuple(fields)
 
 
-_UNKNOWN: Final[tuple[_ModelField | None, int]] = (None, 0)
+class _Place(typing.NamedTuple):
+    """What a wire key of a model is read as."""
+
+    field: _ModelField
+    read: Callable[[Any], Any]
+    rank: int | None
+    """How good a name it is for its field, 0 the best; None where it is the only one."""
 
 
 @cache
-def _fields_by_key(cls: Any) -> Mapping[str, tuple[_ModelField | None, int]]:
-    """Each wire key of a model: its field, and how good a name it is for it (0 the best)."""
-    return {key: (field, rank) for field in _model_fields(cls) for rank, key in enumerate(field.keys)}
+def _places(cls: Any) -> Mapping[str, _Place]:
+    """By wire key."""
+    return {
+        key: _Place(field, field.read, rank if len(field.keys) > 1 else None)
+        for field in _model_fields(cls)
+        for rank, key in enumerate(field.keys)
+    }
 
 
 def _read_model(data: Any, cls: Any) -> Any:
@@ -205,40 +216,40 @@ def _read_model(data: Any, cls: Any) -> Any:
     if not isinstance(data, (dict, Mapping)):  # the first is told faster
         raise WireFault(f"expected an object, found {shown(data)}")
     rest: dict[str, Any] = {}
-    known: dict[str, Any] = {}
-    better: dict[str, int] = {}
-    fields = _fields_by_key(cls)
+    known: dict[str, Any] = {"extra": rest}
+    ranks: dict[str, int] = {}
+    places = _places(cls)
     for key, value in data.items():
-        field, rank = fields.get(key, _UNKNOWN)
-        if field is None:
+        place = places.get(key)
+        if place is None:
             rest[key] = value
             continue
         if value is None:
             continue
-        name = field.name
-        if better and better.get(name, rank) < rank:
+        field, read, rank = place
+        if rank is not None and ranks and ranks.get(field.name, rank) < rank:
             rest[key] = value  # an alias, and the better name of the field was there
             continue
         try:
-            read = field.read(value)
+            value = read(value)
         except ValueError:
             rest[key] = value
             continue
-        if name in known:
-            worse = field.keys[better[name]]
-            rest[worse] = data[worse]
-        known[name] = read
-        if len(field.keys) > 1:
-            better[name] = rank
+        if rank is not None:
+            if field.name in known:
+                worse = field.keys[ranks[field.name]]
+                rest[worse] = data[worse]
+            ranks[field.name] = rank
+        known[field.name] = value
     if cls is Job:
         known["status"], known["raw_status"] = _read_status(rest)
     elif cls is ApiStatus:
         known["status"] = rest.pop("status").strip() if isinstance(rest.get("status"), str) else ""
     elif cls is Account and isinstance(counts := rest.get("jobCounts"), Mapping):
         known |= _read_job_counts(counts, {*known, *rest})
-    if "id" not in known and "id" in fields:
+    if "id" not in known and "id" in places:
         raise WireFault("no usable id" if "id" in data else "no id", "$.id")
-    return cls(extra=rest, **known)
+    return filled(cls, known) if cls in (Job, Asset) else cls(**known)
 
 
 def _read_job_counts(counts: Mapping[str, Any], present: set[str]) -> dict[str, int]:
@@ -260,7 +271,7 @@ def _read_status(rest: dict[str, Any]) -> tuple[JobStatus, str | None]:
             rest.pop("status", None)
         return _NO_STATUS, None
     del rest["status"]
-    return _STATUS_WORDS.get(raw.strip().lower()) or JobStatus(raw), raw
+    return _STATUS_WORDS.get(raw) or _STATUS_WORDS.get(raw.strip().lower()) or JobStatus(raw), raw
 
 
 def _write_model(model: Any) -> dict[str, Any]:

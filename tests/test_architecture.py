@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "cloudlayer_async"
 
 FLOORS: list[set[str]] = [
-    {"errors", "redaction", "files", "sparse"},
+    {"errors", "redaction", "files", "sparse", "gate", "deadlines"},
     {"validation", "jsontext"},
     {"options", "models"},
     {"requests", "_keywords"},
     {"wire"},
     {"disposition", "retry", "protocol", "verdict", "polling"},
-    {"upload", "session", "transport", "announcements"},
+    {"upload", "session", "receiving", "transport", "announcements"},
     {"announcements", "jobs", "downloads", "config"},
     {"conversion", "storage", "paging"},
     {"submission"},
@@ -51,8 +51,21 @@ PURE = {
     "models",
     "validation",
 }
-USES_AIOHTTP = {"upload", "session", "transport", "downloads", "client", "webhooks", "batch", "blocking", "testing"}
-"""`upload` makes bodies, `transport` sends them over `session`, `downloads` reads; the rest name its types or serve."""
+USES_AIOHTTP = {
+    "upload",
+    "session",
+    "receiving",
+    "transport",
+    "downloads",
+    "client",
+    "webhooks",
+    "batch",
+    "blocking",
+    "testing",
+}
+"""`upload` makes bodies, `transport` sends them over `session`, `receiving` and `downloads` read.
+
+The rest name its types, or serve."""
 FRONT_DOOR = "cloudlayer_async"
 VERSION = f"{FRONT_DOOR}.__version__"
 """All that a room may ask of the front door, which opens every room, late. Those on the top floor may use it as users do."""

@@ -34,6 +34,7 @@ from cloudlayer_async import (
     UnexpectedResponseError,
     ValidationError,
 )
+from cloudlayer_async.deadlines import Deadlines
 
 pytestmark = pytest.mark.usefixtures("no_complaints", "no_environment")
 
@@ -519,15 +520,25 @@ async def test_a_synchronous_rendering_may_take_its_own_timeout_and_delay(connec
         ({}, None, 70),
     ],
 )
-async def test_the_limits_that_aiohttp_is_given(
-    options: Any, sock_read: float | None, total: float, mocked: Any, no_environment: None
+async def test_the_limits_of_a_conversion(
+    options: Any,
+    sock_read: float | None,
+    total: float,
+    mocked: Any,
+    no_environment: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    seconds: list[float] = []
+    within = Deadlines.within
+    monkeypatch.setattr(Deadlines, "within", lambda self, limit: (seconds.append(limit), within(self, limit))[1])
     mocked.post("https://api.cloudlayer.io/v2/html/pdf", payload=JOB, status=202)
     async with AsyncCloudlayer("cl-key") as client:
         await client.html_to_pdf("<p>", **options)
     ((call,),) = mocked.requests.values()
     limits = call.kwargs["timeout"]
-    assert (limits.sock_read, limits.total, limits.sock_connect, limits.connect) == (sock_read, total, 10, None)
+    assert seconds == [total]
+    # The whole is not left to aiohttp, which would set a timer for each call.
+    assert (limits.sock_read, limits.total, limits.sock_connect, limits.connect) == (sock_read, None, 10, None)
     assert call.kwargs["allow_redirects"] is False
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import selectors
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from virtual_time import clock, run
 
 from cloudlayer_async.errors import (
     ApiError,
@@ -31,6 +31,7 @@ from cloudlayer_async.polling import (
     NOT_FOUND_GRACE,
     READS_PER_SECOND,
     REMEMBERED,
+    TURNS_EARNED,
     Durations,
     Pace,
     PollContext,
@@ -40,38 +41,8 @@ from cloudlayer_async.polling import (
     poll_job,
 )
 
-T = TypeVar("T")
 Reply = Job | CloudlayerError
 NEXT_TICK = 1e-6
-
-
-class VirtualSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type, unused-ignore]
-    """Instead of waiting, moves the clock on."""
-
-    now = 1_000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "everything waits for something that never comes"
-        self.now += max(0.0, timeout)
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.virtual = VirtualSelector()
-        super().__init__(self.virtual)
-
-    def time(self) -> float:
-        return self.virtual.now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(main)
-
-
-def clock() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def make_context(
@@ -668,6 +639,55 @@ def test_cancelling_stops_the_waiting_only_and_leaves_nothing() -> None:
         start = clock()
         await poll_job(Service(SUCCESS).read, "job-1", context, timeout=60)
         assert clock() - start <= 1
+
+    run(main())
+
+
+def test_polls_that_find_ended_jobs_let_others_through_and_no_more_than_that() -> None:
+    async def main() -> None:
+        context = make_context(PollSchedule(min_interval=0.5, max_interval=5))
+        fruitless: list[float] = []
+        ended, start = 0, clock()
+
+        async def read(job_id: str) -> Job:
+            nonlocal ended
+            await asyncio.sleep(0.05)
+            if int(job_id) % 5 == 0:
+                ended += 1
+                return SUCCESS
+            fruitless.append(clock())
+            return PENDING
+
+        tasks = [
+            asyncio.create_task(poll_job(read, str(number), context, timeout=math.inf, submitted_at=start))
+            for number in range(2_000)
+        ]
+        await asyncio.sleep(10)
+        assert ended > 2 * READS_PER_SECOND  # far sooner than at the rate of those that find nothing
+        assert len(fruitless) <= READS_PER_SECOND * (10 + 1) + ended
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(main())
+
+
+def test_what_is_earned_is_kept_within_bounds_and_lost_when_the_service_asks_for_silence() -> None:
+    async def main() -> None:
+        pace = Pace(clock=clock, sleep=asyncio.sleep, random=lambda: 0.0)
+        for _ in range(1_000):
+            pace.refund()
+        await asyncio.sleep(5)
+        taken = 0
+        while pace.turn_at_once():
+            taken += 1
+        assert taken == TURNS_EARNED + READS_PER_SECOND
+        for _ in range(1_000):
+            pace.refund()
+        pace.hold(3)
+        assert not pace.turn_at_once()
+        await asyncio.sleep(3)
+        assert pace.turn_at_once() and not pace.turn_at_once()
 
     run(main())
 

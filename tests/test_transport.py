@@ -478,7 +478,7 @@ async def test_an_endless_error_page_is_not_read_to_its_end(connect: Connect) ->
 
 @pytest.mark.asyncio
 async def test_an_endless_job_is_not_read_to_its_end(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloudlayer_async.transport._JSON_LIMIT", 100_000)
+    monkeypatch.setattr("cloudlayer_async.receiving._JSON_LIMIT", 100_000)
     async with RawServer(reply(200, {"id": "7Kq2", "pad": "x" * 200_000})) as server:
         client = await connect(server.url)
         with pytest.raises(UnexpectedResponseError, match="larger than 100,000 bytes"):

@@ -12,7 +12,7 @@ import anyio
 import attrs
 
 from ..config import ClientConfig
-from ..conversion import AsyncConversion, Document
+from ..conversion import AsyncConversion, Document, submission_cost
 from ..errors import CloudlayerError, DownloadError, JobFailedError, JobTimeoutError, JournalError, ValidationError
 from ..models import Job, JobStatus
 from .ending import NotSubmitted, OutOfCredits
@@ -227,7 +227,4 @@ class Stages:
 
 def _reported(job: Job, conversion: AsyncConversion) -> float | None:
     """What a job has cost by the service's own figure: the job's, else that of the submission's reply."""
-    if job.api_credit_cost is not None:
-        return job.api_credit_cost
-    info = conversion.info
-    return None if info is None else info.api_credit_cost
+    return job.api_credit_cost if job.api_credit_cost is not None else submission_cost(conversion)

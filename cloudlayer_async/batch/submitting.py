@@ -30,7 +30,7 @@ from ..errors import (
     ValidationError,
 )
 from ..jobs import Jobs
-from ..models import Attempt, Job
+from ..models import Job
 from ..protocol import Reply, read_call, read_list
 from ..requests import ConversionRequest, with_defaults
 from ..submission import submit_request
@@ -85,7 +85,8 @@ class Submitter:
             key=config.key,
             timeouts=config.timeouts,
             retry=policy,
-            on_attempt=self._attempted,
+            on_attempt=config.on_attempt,
+            on_repeat=self._repeating,
         )
         self._alone = anyio.Lock()
         self._refused_in_a_row = 0
@@ -99,11 +100,8 @@ class Submitter:
         call = read_call(f"/{self._service.config.api_version}/jobs", {"limit": limit, "offset": offset})
         return await self._service.transport.send(call, read)
 
-    def _attempted(self, attempt: Attempt) -> None:
-        if attempt.retry_in is not None and attempt.request.startswith("POST "):
-            self._ledger.retries += 1
-        if self._service.config.on_attempt is not None:
-            self._service.config.on_attempt(attempt)
+    def _repeating(self) -> None:
+        self._ledger.retries += 1
 
     async def settle_the_past(self) -> None:
         """Settles what earlier runs of the journal left open, before anything new can push it out of sight.
