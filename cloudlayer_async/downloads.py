@@ -99,6 +99,7 @@ class FileSink:
         self._reserve = reserve
         self._file: PartialFile | None = None
         self._entered = False
+        self._finished = False
         self._buffer: list[bytes] = []
         self._buffered = 0
 
@@ -106,7 +107,7 @@ class FileSink:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._file is not None and self._entered:
+        if self._file is not None and self._entered and not self._finished:
             file, self._file = self._file, None
             await in_thread(lambda: file.__exit__(None, None, None))
 
@@ -141,7 +142,9 @@ class FileSink:
     def _commit(self) -> Path:
         self._flush()
         assert self._file is not None
-        return self._file.commit(self._reserve)
+        path = self._file.commit(self._reserve)
+        self._finished = True  # nothing is left to be removed
+        return path
 
 
 async def in_thread(work: Callable[[], _T]) -> _T:
