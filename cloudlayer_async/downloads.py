@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 
 _BUFFER: Final = 1024 * 1024
 """Bytes collected before a thread writes them: small products cost one thread call, large ones stay small in memory."""
+_REAL_WAIT: Final = 1.0
+"""A refusal that asks to wait for so many seconds at the least uses up no attempt."""
 _EXPIRED: Final = (401, 403, 404, 410)
 
 
@@ -92,11 +94,13 @@ class FileSink:
     Args:
         target: Where it goes.
         reserve: Chooses the place in a folder, in a thread.
+        mark: See `PartialFile`.
     """
 
-    def __init__(self, target: Target, *, reserve: Reserve | None = None) -> None:
+    def __init__(self, target: Target, *, reserve: Reserve | None = None, mark: str = "") -> None:
         self._target = target
         self._reserve = reserve
+        self._mark = mark
         self._file: PartialFile | None = None
         self._entered = False
         self._finished = False
@@ -115,7 +119,7 @@ class FileSink:
         """See `Sink`."""
         self._buffer, self._buffered = [], 0
         if self._file is None:
-            self._file = PartialFile(self._target, head.filename)
+            self._file = PartialFile(self._target, head.filename, mark=self._mark)
         elif self._entered:
             await in_thread(self._file.restart)
 
@@ -296,21 +300,24 @@ class _Tries:
         self.asset = asset
         self._transport = transport
         self._attempt = 0
+        self._refusals = 0
         self._began = time.monotonic()
         self._refreshed = False
 
     async def failed(self, reason: str, retry_after: float | None = None) -> None:
-        """Waits before the next attempt.
+        """Waits before the next attempt; one that was refused for so many seconds counts for nothing but its time.
 
         Raises:
             DownloadError: There is none.
         """
         self._attempt += 1
+        if retry_after is not None and retry_after >= _REAL_WAIT:
+            self._refusals += 1
         wait = wait_before_repeat(
             self._transport.retry,
             Fault.UNKNOWN,
             is_read=True,
-            attempt=self._attempt,
+            attempt=max(1, self._attempt - self._refusals),
             elapsed=time.monotonic() - self._began,
             retry_after=retry_after,
             random=random.random(),

@@ -201,16 +201,17 @@ class PartialFile:
     Args:
         target: What `check_target` gave.
         filename: The name to use in a folder; made safe. Not used for an exact path.
+        mark: A part of the temporary name, by which `remove_parts` finds what a killed process has left.
 
     Raises:
         OSError: By any method: the disk is full, the folder has gone, and so on.
     """
 
-    def __init__(self, target: Target, filename: str | None = None) -> None:
+    def __init__(self, target: Target, filename: str | None = None, *, mark: str = "") -> None:
         self._target = target
         self._folder = target.path if target.is_folder else target.path.parent
         self._name = safe_filename(filename) if target.is_folder else target.path.name
-        self._part = self._folder / f".{_shortened(self._name, _MAX_PART_BYTES)}.{os.urandom(6).hex()}.part"
+        self._part = self._folder / f".{_shortened(self._name, _MAX_PART_BYTES)}.{mark}{os.urandom(6).hex()}.part"
         self._descriptor = -1
         self._size = 0
 
@@ -282,6 +283,15 @@ class PartialFile:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def remove_parts(folder: Path, mark: str, *, but: str) -> None:
+    """Removes the temporary files of a mark that begins with `mark`, but not those of the mark `but`."""
+    with suppress(OSError):  # a folder that is gone holds none
+        for part in folder.glob(f".*.{mark}*.part"):
+            if f".{but}" not in part.name:
+                with suppress(OSError):
+                    part.unlink()
 
 
 def _permissions(path: Path) -> int | None:

@@ -43,7 +43,7 @@ def _in_notebook() -> bool:
     # Only a program that IPython runs has it loaded already.
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    return any(cls.__name__ == "ZMQInteractiveShell" for cls in type(shell).__mro__)  # Colab's is derived from it
 
 
 class TerminalProgress:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from ..errors import AuthenticationError, ConfigError, JournalError, RateLimitError, ServiceUnavailableError
+from contextlib import suppress
+from typing import Final
+
+from ..errors import (
+    AuthenticationError,
+    BatchStoppedError,
+    ConfigError,
+    JournalError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
 from .outcome import Outcome
+from .report import BatchReport
 from .saving import is_disk_full
+
+
+_NAMED: Final = 10
 
 
 class Stop(Exception):
@@ -30,6 +44,20 @@ class NotSubmitted(Exception):
     def __init__(self, reason: BaseException | None = None) -> None:
         super().__init__()
         self.reason = reason
+
+
+def tell_of_jobs(error: BaseException, report: BatchReport) -> None:
+    """Puts the report of a batch that was cut short on what comes out of it: the jobs' ids must not be lost with it."""
+    open_items = (*report.in_flight, *report.ambiguous_items)
+    if isinstance(error, BatchStoppedError) or not (report.accepted or open_items):
+        return
+    with suppress(AttributeError, TypeError):  # not every exception takes attributes
+        error.report = report  # type: ignore[attr-defined]
+        error.maybe_billed = True  # type: ignore[attr-defined]
+    if open_items:
+        named = ", ".join(str(item.job_id or item.name) for item in open_items[:_NAMED])
+        more = f" and {len(open_items) - _NAMED:,} more" if len(open_items) > _NAMED else ""
+        error.add_note(f"the batch was cut short; these jobs go on at the service: {named}{more} (all are in .report)")
 
 
 def is_final(cause: BaseException) -> bool:

@@ -65,6 +65,9 @@ async def digest(request: ConversionRequest, salt: bytes) -> str:
     """
     body = encode_request(request)
     body.pop("webhook", None)
+    for name in ("async", "storage"):  # a journal sends both as True anyway
+        if body.get(name) is True:
+            del body[name]
     source = inline_source(request) or uploaded_source(request)
     state = hashlib.blake2b(digest_size=16, key=salt)
     state.update(request.kind.encode() + b"\0" + _canonical(body) + b"\0")

@@ -37,8 +37,8 @@ Every step that spends money, or claims a file name, is on the disk (WAL, ``sync
    itself).
 4. *Answer read, acceptance not on the disk yet.* As 3: look-up finds the job, which exists for certain.
 5. *Acceptance on the disk; the job pending, done, or half downloaded.* ``submitted`` with its ``job_id``. The next
-   run waits for that job and fetches its product. A half-written file has another name (``.part``) and is never
-   taken for a product.
+   run waits for that job and fetches its product. A half-written file has another name (``.part``), is never
+   taken for a product, and is removed by the next run.
 6. *File about to be put in its place.* ``path`` and ``size`` were written just before. A file of that size at that
    path is the product, since it is put there whole and in one step; else it is downloaded again, and gets a free
    name: nothing that is there is ever replaced.
@@ -160,6 +160,8 @@ class Journal:
         self._step = 0
         self.salt = b""
         self.tokens = Tokens("")
+        self.mark = ""
+        """This run's part of the names of files that are being written."""
         self.anchored = False
         """Whether a job of this journal was ever accepted: only then can a look-up reach back beyond an intent."""
 
@@ -312,6 +314,7 @@ class Journal:
             " max(accepted_step) FROM items"
         ).fetchone()
         self.anchored = accepted is not None
+        self.mark = f"{self.tokens.journal}-{self._run}-"
 
     def _make(self, connection: sqlite3.Connection, key: str, base_url: str) -> None:
         for statement in filter(None, (part.strip() for part in _SCHEMA.split(";"))):

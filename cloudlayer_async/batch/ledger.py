@@ -63,11 +63,17 @@ class Item:
             kind=getattr(self.request, "kind", type(self.request).__name__),
             key=self.key,
             job_id=self.job_id or (error.job_id if error is not None else None),
-            name=self.label if self.job_id is None else None,
+            name=self._name_to_look_for(error),
             error=None if error is None else type(error).__name__,
             reason=None if error is None else str(error),
             maybe_billed=self.maybe_sent if error is None else error.maybe_billed,
         )
+
+    def _name_to_look_for(self, error: CloudlayerError | None) -> str | None:
+        """The job's name, where that is all there is to find it by."""
+        if self.job_id is not None or not (self.maybe_sent or (error is not None and error.maybe_billed)):
+            return None
+        return self.label or getattr(error, "name", None) or getattr(self.request, "name", None)
 
 
 def expected_cost(request: ConversionRequest) -> int:
@@ -93,7 +99,7 @@ class Ledger:
         self._failures: list[BatchItem] = []
         self._ambiguous: list[BatchItem] = []
         self._in_flight: list[BatchItem] = []
-        self._samples: deque[tuple[float, int]] = deque()
+        self._samples: deque[tuple[float, int, int]] = deque()
         self._committed = 0.0
         """Credits spent, or set aside for what is under way."""
         self.pulled = 0
@@ -223,9 +229,10 @@ class Ledger:
     ) -> BatchProgress:
         """The batch at this moment."""
         done = self.succeeded + self.failed + self.ambiguous
-        rate = self._rate(done)
+        rate, work_rate = self._rates(done, done - self.resumed)
         left = None if total is None else max(0, total - done)
-        remaining = 0.0 if finished else left / rate if left is not None and rate > 0 else None
+        # What a journal has is there at once, and tells nothing of how long the rest will take.
+        remaining = 0.0 if finished else left / work_rate if left is not None and work_rate > 0 else None
         return BatchProgress(
             total=total,
             waiting=self._stages[Stage.WAITING],
@@ -247,13 +254,15 @@ class Ledger:
             finished=finished,
         )
 
-    def _rate(self, done: int) -> float:
+    def _rates(self, done: int, worked: int) -> tuple[float, float]:
+        """Outcomes a second, and those of them that took work."""
         now = time.monotonic()
-        self._samples.append((now, done))
+        self._samples.append((now, done, worked))
         while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW:
             self._samples.popleft()
-        then, before = self._samples[0] if len(self._samples) > 1 else (self._began, 0)
-        return (done - before) / (now - then) if now > then else 0.0
+        then, done_before, worked_before = self._samples[0] if len(self._samples) > 1 else (self._began, 0, 0)
+        passed = now - then
+        return ((done - done_before) / passed, (worked - worked_before) / passed) if passed > 0 else (0.0, 0.0)
 
     def report(self, *, finished: bool) -> BatchReport:
         """The batch so far."""

@@ -16,6 +16,7 @@ import inspect
 import itertools
 import math
 import os
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -27,9 +28,9 @@ import anyio.abc
 
 from ..errors import BatchStoppedError, ConfigError, ValidationError
 from ..redaction import shown
-from ..requests import BaseOptions, ConversionRequest
+from ..requests import BaseOptions
 from ..transport import logger
-from .ending import NotSubmitted, OutOfCredits, Stop, is_final, reason_to_stop
+from .ending import NotSubmitted, OutOfCredits, Stop, is_final, reason_to_stop, tell_of_jobs
 from .identity import split_entry
 from .journal import Journal
 from .ledger import Item, Ledger, Stage, expected_cost
@@ -41,8 +42,8 @@ from .slots import Slots
 from .stages import Stages
 from .submitting import Service, Submitter
 
-Entry: TypeAlias = ConversionRequest | tuple[str, ConversionRequest]
-"""A request, or a pair of a key of the caller's and a request."""
+Entry: TypeAlias = BaseOptions | tuple[str, BaseOptions]
+"""A request object of any of the ten kinds, or a pair of a key of the caller's and one."""
 
 Requests: TypeAlias = Iterable[Entry] | AsyncIterable[Entry]
 
@@ -51,6 +52,10 @@ OnProgress: TypeAlias = Callable[[BatchProgress], object]
 
 _LAST_REPLIES: Final = 5.0
 """Seconds that submissions under way are given to be answered when a batch ends early."""
+_LAST_WORD: Final = 5.0
+"""Seconds that a coroutine of the caller's (the last call of `on_progress`, an async generator's end) may take in the end."""
+_SLOW_SOURCE: Final = 0.001
+"""Seconds of one step of a plain iterable after which others get their turn before the next step."""
 _PROGRESS_INTERVAL: Final = 0.2
 
 
@@ -77,6 +82,8 @@ class AsyncBatch:
             raise ValidationError(
                 f"concurrency must be an int of at least 1, not {shown(concurrency)}", field="concurrency"
             )
+        if journal is not None and (not isinstance(journal, (str, os.PathLike)) or not os.fspath(journal)):
+            raise ValidationError(f"journal must be the path of a file, not {shown(journal)}", field="journal")
         if max_credits is not None and (
             isinstance(max_credits, bool)
             or not isinstance(max_credits, (int, float))
@@ -200,6 +207,7 @@ class AsyncBatch:
                 try:
                     yield
                 except asyncio.CancelledError:
+                    self._close_the_door(silent=True)
                     raise
                 except BaseException as raised:
                     # Kept out of the group, which would wrap it.
@@ -246,7 +254,7 @@ class AsyncBatch:
             self._ledger.end()
             self._news.set()
             if self._on_progress is not None:
-                with anyio.CancelScope(shield=True):
+                with anyio.move_on_after(_LAST_WORD, shield=True):
                     await self._tell(self._on_progress)
 
     # --- tasks ------------------------------------------------------------------------------------------------------
@@ -259,6 +267,9 @@ class AsyncBatch:
                 async with _opened(self._requests) as source:
                     for index in itertools.count():
                         await self._slots.acquire()
+                        if stages.closed:  # left while a place became free, which nobody is to have any more
+                            self._slots.release()
+                            return
                         try:
                             entry = await source()
                         except StopAsyncIteration:
@@ -389,6 +400,24 @@ class AsyncBatch:
             logger.exception("on_progress raised; the batch goes on")
 
 
+async def run_to_the_end(batch: AsyncBatch) -> BatchReport:
+    """Runs a batch whose products are saved, and gives its report; see `AsyncCloudlayer.run_batch`."""
+    if batch._destination is None:
+        raise ValidationError(
+            "run_batch needs save_to, a folder or a function: it gives the report alone, and products that are saved "
+            "nowhere would be lost; use batch() to have them in memory",
+            field="save_to",
+        )
+    try:
+        async with batch:
+            async for _ in batch:
+                pass
+    except BaseException as error:
+        tell_of_jobs(error, batch.report)
+        raise
+    return batch.report
+
+
 def _not_ours(error: BaseException, whose: str) -> BaseException:
     """An error of foreign code, as it is to be raised.
 
@@ -425,16 +454,20 @@ async def _opened(requests: Requests) -> AsyncIterator[Callable[[], Awaitable[An
             yield later.__anext__
         finally:
             if isinstance(later, AsyncGenerator):
-                with anyio.CancelScope(shield=True):
+                with anyio.move_on_after(_LAST_WORD, shield=True):
                     await later.aclose()
         return
     now: Iterator[Any] = iter(requests)
 
     async def following() -> Any:
+        began = time.monotonic()
         try:
-            return next(now)
+            entry = next(now)
         except StopIteration:
             raise StopAsyncIteration from None
+        if time.monotonic() - began > _SLOW_SOURCE:
+            await asyncio.sleep(0)
+        return entry
 
     try:
         yield following

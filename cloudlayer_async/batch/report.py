@@ -88,7 +88,7 @@ class BatchReport:
         return json.dumps(attrs.asdict(self), ensure_ascii=False, indent=indent)
 
     def __str__(self) -> str:
-        head = "Batch finished" if self.finished else f"Batch stopped: {self.stopped}" if self.stopped else "Batch open"
+        head = "Batch finished" if self.finished else f"Batch stopped: {self.stopped}" if self.stopped else "Batch not finished"
         lines = [
             f"{head} after {self.elapsed:.1f} s",
             f"  {self.pulled:,} requests: {self.succeeded:,} succeeded ({self.resumed:,} earlier), {self.failed:,} failed",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -13,14 +15,15 @@ from typing import Final, TypeAlias
 import attrs
 
 from ..conversion import AsyncConversion, Document, fetch_product
-from ..downloads import FileSink, Head, MemorySink
+from ..downloads import FileSink, Head, MemorySink, in_thread
 from ..errors import DownloadError, ValidationError
-from ..files import Reserve, Target, check_target, free_path, safe_filename
+from ..files import Reserve, Target, check_target, free_path, remove_parts, safe_filename
 from ..redaction import shown
 from ..requests import ConversionRequest
 
-SaveTo: TypeAlias = str | os.PathLike[str] | Callable[[ConversionRequest], str | os.PathLike[str]]
-"""A folder, or a function that gives each request its path."""
+SavePath: TypeAlias = str | os.PathLike[str]
+SaveTo: TypeAlias = SavePath | Callable[[ConversionRequest], SavePath | Awaitable[SavePath]]
+"""A folder, or a function that gives each request its path. A coroutine function is awaited."""
 
 _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -42,9 +45,10 @@ class Destination:
     """
 
     def __init__(self, save_to: SaveTo) -> None:
-        self._function: Callable[[ConversionRequest], str | os.PathLike[str]] | None = None
+        self._function: Callable[[ConversionRequest], SavePath | Awaitable[SavePath]] | None = None
         self._folder: Path | None = None
         self._reserved: set[Path] = set()
+        self._swept: dict[Path, asyncio.Event] = {}
         self._lock = threading.Lock()
         if callable(save_to):
             self._function = save_to
@@ -59,7 +63,7 @@ class Destination:
         # Always a folder, made if need be, whatever its name looks like: there are many products.
         self._folder = check_target(os.path.join(os.fspath(save_to), "")).path
 
-    def place(self, request: ConversionRequest) -> Place:
+    async def place(self, request: ConversionRequest) -> Place:
         """Where the product of a request goes.
 
         Raises:
@@ -69,13 +73,31 @@ class Destination:
             return Place(folder=self._folder, name=None)
         assert self._function is not None
         try:
-            path = self._function(request)
+            answer = self._function(request)
+            path = await answer if inspect.isawaitable(answer) else answer
         except Exception as error:
             raise ValidationError(f"save_to raised {type(error).__name__}: {error}", field="save_to") from error
         target = check_target(path)
         if target.is_folder:
             return Place(folder=target.path, name=None)
         return Place(folder=target.path.parent, name=target.path.name)
+
+    async def swept(self, folder: Path, journal: str, mark: str) -> None:
+        """Removes what earlier runs of a journal that were killed have left half-written in a folder; once in a run.
+
+        Args:
+            folder: The folder.
+            journal: What the marks of all its runs begin with.
+            mark: That of this run.
+        """
+        done = self._swept.get(folder)
+        if done is None:
+            done = self._swept[folder] = asyncio.Event()
+            try:
+                await in_thread(lambda: remove_parts(folder, journal, but=mark))
+            finally:
+                done.set()
+        await done.wait()
 
     @contextmanager
     def reserved(self, folder: Path, name: str) -> Iterator[Path]:
@@ -93,8 +115,8 @@ class Destination:
 class _ProductSink(FileSink):
     """A file whose name in its folder is ours to choose."""
 
-    def __init__(self, place: Place, rename: Callable[[str], str], reserve: Reserve) -> None:
-        super().__init__(Target(place.folder, is_folder=True), reserve=reserve)
+    def __init__(self, place: Place, rename: Callable[[str], str], reserve: Reserve, mark: str) -> None:
+        super().__init__(Target(place.folder, is_folder=True), reserve=reserve, mark=mark)
         self._name = place.name
         self._rename = rename
 
@@ -109,6 +131,7 @@ async def fetch(
     *,
     rename: Callable[[str], str],
     reserve: Reserve,
+    mark: str,
 ) -> Document:
     """Fetches the product of a job that has ended, into a file or into memory.
 
@@ -117,6 +140,7 @@ async def fetch(
         place: Where to; None for memory.
         rename: Takes a journal's token out of the server's name for it.
         reserve: Chooses the path of the file, in a thread.
+        mark: See `PartialFile`.
 
     Raises:
         DownloadError: It cannot be had, or cannot be written.
@@ -127,7 +151,7 @@ async def fetch(
         content: bytes | None = memory.content()
         path = None
     else:
-        async with _ProductSink(place, rename, reserve) as file:
+        async with _ProductSink(place, rename, reserve, mark) as file:
             head = await fetch_product(conversion, file, rename)
             content = None
             try:

@@ -60,8 +60,12 @@ class Stages:
         """
         conversion: AsyncConversion | None = None
         try:
-            place = None if self._destination is None else self._destination.place(item.request)
-            record = None if self._journal is None else await self._claim(item)
+            place = None if self._destination is None else await self._destination.place(item.request)
+            record = None
+            if self._journal is not None:
+                if self._destination is not None and place is not None:
+                    await self._destination.swept(place.folder, f"{self._journal.tokens.journal}-", self._journal.mark)
+                record = await self._claim(item)
             if record is not None and record.path is not None and record.whole:
                 return self._resumed(item, record, record.path)
             conversion = await self._started(item, record)
@@ -123,7 +127,8 @@ class Stages:
 
     async def _fetched(self, item: Item, conversion: AsyncConversion, place: Place | None) -> Document:
         reserve = partial(self._path_for, item)
-        document = await fetch(conversion, place, rename=self._renamed, reserve=reserve)
+        mark = "" if self._journal is None else self._journal.mark
+        document = await fetch(conversion, place, rename=self._renamed, reserve=reserve, mark=mark)
         if self._journal is None:
             return document
         return attrs.evolve(document, job=self._journal.tokens.hidden(document.job))

@@ -194,6 +194,8 @@ def _locked(path: Path) -> int | None:
 
     On a file beside it, since closing this one's descriptor would do just that.
     """
+    if path.is_dir():
+        raise JournalError(f"journal {str(path)!r}: it is a folder, and a journal is a file")
     if sys.platform == "win32":
         return None  # its locks are not lost
     file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -40,7 +40,7 @@ from ..requests import ConversionRequest, FileSource, HtmlSource
 from ..retry import RetryPolicy, Timeouts
 from ._batch import Batch
 from ._conversion import Conversion
-from ._errand import ask_caller, pull_from_caller, tell_caller
+from ._errand import ask_caller, ask_caller_where, pull_from_caller, tell_caller
 from ._portal import Home, Portal, refuse_session
 
 if TYPE_CHECKING:
@@ -666,15 +666,20 @@ class Cloudlayer:
 
         Args:
             requests: Request objects of any kinds, or pairs (key, request); any iterable or async iterable, of any length.
-                One is taken whenever there is a place for it.
+                One is taken whenever there is a place for it. A generator is closed in the end. What it raises is raised
+                as it is, once all that was taken before has its outcome.
             concurrency: How many conversions may be submitted and not yet taken as outcomes. Fewer for a while when the
                 service asks to wait.
-            save_to: A folder, made if need be, or a function from a request to a path. Names are made safe and unique; no
-                file is ever replaced. Without it products are kept in memory until their outcomes are taken.
+            save_to: A folder, made if need be, or a function (plain or async) from a request to a path. Names are made safe
+                and unique; no file is ever replaced. Without it products are kept in memory until their outcomes are taken.
             journal: A file (SQLite) that remembers every step. After a crash, run the same code again: nothing accepted is
-                submitted again. An item is known by its key, else by what is in its request.
+                submitted again. An item is known by its key, else by what is in its request. Items whose jobs have failed
+                are not made again, unless you give them another key.
             max_credits: The batch stops before it would spend more, earlier runs of its journal included.
-            on_progress: Called with a `BatchProgress` a few times a second, and once at the end.
+            on_progress: Called with a `BatchProgress` a few times a second, and once at the end; a coroutine function is
+                awaited. What it raises is logged, and the batch goes on.
+
+        Each job is waited for as long as `Timeouts.job` says; one that takes longer is a failed outcome with its job's id.
 
         Raises:
             ValidationError: An argument cannot be used; nothing was sent.
@@ -685,7 +690,7 @@ class Cloudlayer:
         handle = self._async.batch(
             pull_from_caller(requests),
             concurrency=concurrency,
-            save_to=save_to,
+            save_to=ask_caller_where(save_to),
             journal=journal,
             max_credits=max_credits,
             on_progress=ask_caller(on_progress),
@@ -702,11 +707,24 @@ class Cloudlayer:
         max_credits: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> BatchReport:
-        """Converts many requests into files, and gives the report in the end. Arguments and errors are those of `batch`."""
+        """Converts many requests into files, and gives the report in the end. Costs the credits of each.
+
+        Arguments are those of `batch`; `save_to` must be given. When the call is cut short, by Ctrl-C or by an error of the
+        source of the requests, what was submitted goes on at the service: the exception that comes out has the report, with
+        the ids of these jobs, as its attribute `report`, and names some of them in a note.
+
+        Returns:
+            What the batch came to. Failures are in it, and raise nothing.
+
+        Raises:
+            ValidationError: An argument cannot be used; nothing was sent.
+            JournalError: The journal is in use, damaged, or belongs to another account or service.
+            BatchStoppedError: Going on was pointless, as with `batch`; it has the report.
+        """
         return self._portal.run(
             self._async.run_batch,
             pull_from_caller(requests),
-            save_to=save_to,
+            save_to=ask_caller_where(save_to),
             concurrency=concurrency,
             journal=journal,
             max_credits=max_credits,

@@ -14,11 +14,14 @@ from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from ..conversion import AsyncConversion, Document, with_job_id
 from ..errors import CloudlayerError
 from ..transport import logger
+
+if TYPE_CHECKING:
+    from ..batch.saving import SaveTo
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -205,7 +208,7 @@ def hand_over(error: BaseException, other: BaseException) -> None:
     notes: list[str] = list(getattr(error, "__notes__", ()))
     if isinstance(error, CloudlayerError) and error.maybe_billed:
         notes.insert(0, str(error))
-    for name in ("maybe_billed", "job_id"):
+    for name in ("maybe_billed", "job_id", "report"):
         if value := getattr(error, name, None):
             setattr(other, name, value)
     for note in notes:
@@ -230,6 +233,11 @@ def ask_caller(function: Callable[_P, _T] | None) -> Callable[_P, Awaitable[_T]]
         return cast(_T, await answer if inspect.isawaitable(answer) else answer)
 
     return asked
+
+
+def ask_caller_where(save_to: SaveTo | None) -> SaveTo | None:
+    """A batch's `save_to`: a function of the caller's is called as `ask_caller` says, a folder stays what it is."""
+    return cast("SaveTo | None", ask_caller(save_to)) if callable(save_to) else save_to
 
 
 def tell_caller(function: Callable[[_T], object] | None) -> Callable[[_T], object] | None:

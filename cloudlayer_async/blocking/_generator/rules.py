@@ -54,6 +54,8 @@ def all_rules() -> dict[str, Rules]:
         "OnUpdate | None": "ask_caller",
         "OnProgress | None": "ask_caller",
         "Requests": "pull_from_caller",
+        "SaveTo": "ask_caller_where",
+        "SaveTo | None": "ask_caller_where",
         "Callable[[Attempt], object] | None": "tell_caller",
     }
     bodies = {

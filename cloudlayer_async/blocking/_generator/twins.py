@@ -29,7 +29,7 @@ OWN_NAMES = {
     "functools": {"partial"},
     "contextlib": {"contextmanager"},
     "collections.abc": {"Generator", "Iterator"},
-    "._errand": {"ask_caller", "pull_from_caller", "tell_caller"},
+    "._errand": {"ask_caller", "ask_caller_where", "pull_from_caller", "tell_caller"},
     "._portal": {"Home", "Portal", "Visit", "refuse_session"},
     "._conversion": {"Conversion"},
     "._batch": {"Batch"},
