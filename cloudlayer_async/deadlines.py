@@ -31,14 +31,15 @@ class Deadlines:
         return Limit(self, self.loop.time() + seconds)
 
     def close(self) -> None:
-        """Stops the timer."""
+        """Stops the timer, unless a limit is still running."""
+        if not self.running:
+            self.set_timer(math.inf)
+
+    def set_timer(self, when: float) -> None:
+        """Lets the timer ring at another moment; `math.inf` stops it."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self.rings_at = None, math.inf
-
-    def set_timer(self, when: float) -> None:
-        """Lets the timer ring at another moment."""
-        self.close()
         if when < math.inf:
             self.rings_at = when
             self._timer = self.loop.call_at(when, self._ring)

@@ -407,20 +407,26 @@ def as_model(data: Any, cls: type[_T]) -> _T:
     return converter.structure(data, cls)
 
 
-def read_list(reply: Reply, cls: type[_T]) -> list[_T]:
+def read_list(reply: Reply, cls: type[_T], *, proof: bool = False) -> list[_T]:
     """Models out of a reply: a bare array, an object that wraps one (row 15), or one bare object (row 16).
+
+    Args:
+        reply: The reply.
+        cls: The models' class.
+        proof: Whether conclusions will be drawn from what is not in the list. Then an empty body or a null, which otherwise
+            stand for an empty list, are none.
 
     Raises:
         WireFault: It is none of these.
     """
     data = read_data(reply)
-    if data is None:
+    if data is None and not proof:
         return []
     place = ""
     if isinstance(data, dict):
         wrapped = next((key for key in ("data", "items", "jobs", "assets", "results") if _holds_list(data, key)), None)
         if wrapped is not None:
-            data, place = data[wrapped] or [], f".{wrapped}"
+            data, place = data[wrapped] if proof else data[wrapped] or [], f".{wrapped}"
         elif "id" in data:
             data = [data]
     if not isinstance(data, list):

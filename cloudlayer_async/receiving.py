@@ -122,8 +122,9 @@ def described(error: BaseException, key: Secret) -> str:
 
 
 def without_key(reply: Reply, key: Secret) -> Reply:
-    """A reply whose body does not repeat the key, for use in an error."""
-    return attrs.evolve(reply, body=reply.body.replace(key.reveal().encode(), b"***"))
+    """A reply whose body does not repeat the key."""
+    secret = key.reveal().encode()
+    return attrs.evolve(reply, body=reply.body.replace(secret, b"***")) if secret in reply.body else reply
 
 
 def _let_go(spool: BinaryIO | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,13 @@ _JOB_TYPES: Final = {"merge_pdfs": "merge-pdf"}
 
 
 async def submit_request(
-    request: BaseOptions, *, config: ClientConfig, transport: Transport, jobs: Jobs, repeat_refused: bool = True
+    request: BaseOptions,
+    *,
+    config: ClientConfig,
+    transport: Transport,
+    jobs: Jobs,
+    repeat_refused: bool = True,
+    before_sending: Callable[[], object] | None = None,
 ) -> AsyncConversion:
     """Checks a request, sends it once, and gives its handle; see `AsyncCloudlayer.submit` and `Transport.send`."""
     kind = getattr(type(request), "kind", None)
@@ -41,7 +48,9 @@ async def submit_request(
         local=config.is_local,
     )
     job_type = _JOB_TYPES.get(kind) or kind.replace("_to_", "-")
-    job, reply = await transport.send(call, lambda reply: _read(call, reply), repeat_refused=repeat_refused)
+    job, reply = await transport.send(
+        call, lambda reply: _read(call, reply), repeat_refused=repeat_refused, before_sending=before_sending
+    )
     if job is not None:
         logger.info("%s accepted: job %s", kind, job.id)
         jobs.submitted(job.id, has_webhook=request.webhook is not None)

@@ -31,7 +31,7 @@ from .errors import (
 )
 from .jsontext import WireFault
 from .models import Attempt, Limits
-from .protocol import CallKind, HttpCall, Reply, parse_retry_after, response_info
+from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
 from .receiving import Outcome, described, receive, without_key
 from .redaction import Secret
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
@@ -101,6 +101,7 @@ class Transport:
         *,
         within: float | None = None,
         repeat_refused: bool = True,
+        before_sending: Callable[[], object] | None = None,
     ) -> _T:
         """Sends a call, repeated where that is safe, and reads its reply.
 
@@ -109,6 +110,7 @@ class Transport:
             read: Makes the result out of a successful reply; a `WireFault` from it becomes an `UnexpectedResponseError`.
             within: Seconds after which nobody needs the answer any more; for reads.
             repeat_refused: False hands a refusal (429, 503 with Retry-After) to the caller at once, who will repeat it.
+            before_sending: Called at the last moment before each attempt; what it raises comes out, and nothing is sent.
 
         Raises:
             CloudlayerError: As the design's table of section 4 says.
@@ -116,7 +118,8 @@ class Transport:
         """
         if within is not None:
             within = max(within, _LAST_READ)
-        self.shared.enter()
+        shared = self.shared
+        shared.enter()
         upload = Upload(call)
         policy = self.retry if upload.repeatable else attrs.evolve(self.retry, attempts=1)
         history: list[Attempt] = []
@@ -125,11 +128,18 @@ class Transport:
         departure = Departure()
         try:
             while True:
-                patience = None if within is None else began + within - time.monotonic()
-                pace = self.shared.pace
-                if pace.remaining() and not await pace.ready(math.inf if within is None else began + within):
+                if (shared.pace.remaining() or not shared.api_gate.take()) and not await self._admitted(
+                    math.inf if within is None else began + within
+                ):
                     raise self._held_back(call, tuple(history))
-                body = upload.body(departure)
+                try:
+                    if before_sending is not None:
+                        before_sending()
+                    body = upload.body(departure)
+                except BaseException:
+                    shared.api_gate.release()
+                    raise
+                patience = None if within is None else began + within - time.monotonic()
                 started = time.monotonic()
                 outcome = await self._attempt(call, body, departure, upload.known_bytes, patience)
                 reply, fault = outcome.reply, outcome.fault
@@ -143,7 +153,8 @@ class Transport:
                     if watched:
                         self._observe(history, call, started, reply.status)
                     try:
-                        return read(reply)
+                        # Freed of the key, should the service repeat it: what is read goes into models, errors and files.
+                        return read(without_key(reply, outcome.key) if is_json(reply.received) else reply)
                     except WireFault as found:
                         wire_fault = found
                     if not watched:
@@ -181,7 +192,7 @@ class Transport:
                         self._on_repeat()
                 departure = Departure()
                 if fault is Fault.REFUSED:
-                    self.shared.pace.hold(wait)
+                    shared.pace.hold(wait)
                 else:
                     await asyncio.sleep(wait)
         except CloudlayerError as error:
@@ -192,13 +203,22 @@ class Transport:
                 _mark_interrupted(interruption, call)
             raise
 
+    async def _admitted(self, deadline: float) -> bool:
+        """Waits for the end of a pause and for a place at the gate; False, and no place, when that comes too late."""
+        shared = self.shared
+        while True:
+            if shared.pace.remaining() and not await shared.pace.ready(deadline):
+                return False
+            await shared.api_gate.acquire()
+            if not shared.pace.remaining():
+                return True
+            shared.api_gate.release()  # the service has asked for silence meanwhile
+
     async def _attempt(
         self, call: HttpCall, body: Payload | None, departure: Departure, known_bytes: int, patience: float | None
     ) -> Outcome:
-        """One attempt: never raises for what the network or the service did."""
+        """One attempt, within a place at the gate that it gives back: never raises for what the network or the service did."""
         shared = self.shared
-        if not shared.api_gate.take():
-            await shared.api_gate.acquire()
         try:
             # The key first: while a function fetches it, the client may be closed.
             key = self._key if isinstance(self._key, Secret) else Secret(await self.current_key())

@@ -51,6 +51,8 @@ class Item:
     job_id: str | None = None
     maybe_sent: bool = False
     """Whether the service may have a job of it."""
+    era: int = 0
+    """See `Slots`."""
     reserved: float = 0.0
     """Credits set aside for it."""
     spent_before: float | None = None
@@ -170,8 +172,9 @@ class Ledger:
         """An outcome is known, and the block was left before it was taken: its job must not be forgotten."""
         error = outcome.error
         job_id = outcome.job.id if outcome.job is not None else error.job_id if error is not None else None
-        if outcome.path is None and job_id:
-            item = Item(index=outcome.index, request=outcome.request, key=outcome.key, cost=0, job_id=job_id)
+        if outcome.path is None and (job_id or outcome.document is not None):
+            item = Item(index=outcome.index, request=outcome.request, key=outcome.key, cost=0, job_id=job_id or None)
+            item.maybe_sent = True
             self._in_flight.append(item.reported(error))
 
     # --- credits ----------------------------------------------------------------------------------------------------
@@ -199,7 +202,8 @@ class Ledger:
         For a job that failed, of which the service gives no figure, nothing is counted as spent, but what was set aside
         for it stays set aside: whether it was billed is not documented.
         """
-        cost = reported if reported is not None else float(item.cost)
+        known = float(item.cost) if item.spent_before is None else item.spent_before
+        cost = known if reported is None else reported
         if item.spent_before is not None:
             self._committed += cost - item.spent_before
             item.spent_before = cost

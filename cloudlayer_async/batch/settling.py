@@ -5,8 +5,10 @@ proven only by two lists in a row, both asked for after a settle time past the e
 holds the token, and each of which
 
 * reaches back beyond the moment before the intent: it holds a job of this journal that was accepted earlier, or it
-  is shorter than a full page, so that it is everything there is; and
-* holds, down to there, no entry that could be the job with its name cut short or left out.
+  is shorter than a full page, so that it is everything there is (but then it must show one of this journal's jobs, if
+  there are any: else tokens do not survive, or it is no list of this account's jobs); and
+* holds, down to there, no entry that could be the job with its name cut short, written otherwise or left out. An entry
+  without a name counts as somebody else's only where it shows its parameters, and they have none either.
 
 Pages overlap by one entry, so that what lies between two pages is not taken for absent. Where the service shows no
 more than one page, what was asked after an intent may push its job out of sight; there, submissions wait while
@@ -52,10 +54,29 @@ class Entry:
 
     number: int | None
     """The item of this journal whose token it carries."""
-    name: str
+    name: str | None
+    """Empty when it has none; None when it does not show whether it has one."""
+
+    @classmethod
+    def of(cls, job: Job, tokens: Tokens) -> Entry:
+        """What a job in a list shows: its name, or the one in the parameters that the service echoes."""
+        name = job.name
+        if not name and job.params is not None:
+            name = str(job.params.get("name") or "")
+        return cls(tokens.number_in(name), name)
+
+    def may_be(self, label: str) -> bool:
+        """Whether it may be the job that was submitted under this name."""
+        return self.name is None or (self.name != "" and _letters(label).startswith(_letters(self.name)))
 
 
-def judge(doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int], *, complete: bool) -> Verdict:
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def judge(
+    doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int], *, complete: bool, anchored: bool
+) -> Verdict:
     """What a list proves of an item whose token is not in it. Pure.
 
     Args:
@@ -63,16 +84,17 @@ def judge(doubt: Doubt, entries: list[Entry], accepted_steps: Mapping[int, int],
         entries: The list, newest first.
         accepted_steps: When the items in it were accepted, in the journal's steps.
         complete: Whether the list is all there is.
+        anchored: Whether the journal has jobs that such a list must show.
     """
-    shows_names = any(entry.number is not None for entry in entries)
     for entry in entries:
         if entry.number is not None:
             step = accepted_steps.get(entry.number)
             if step is not None and step < doubt.intent_step:
                 return Verdict.ABSENT
-        elif doubt.label.startswith(entry.name) and (entry.name or not shows_names):
+        elif entry.may_be(doubt.label):
             return Verdict.UNPROVEN
-    return Verdict.ABSENT if complete else Verdict.UNPROVEN
+    shows_ours = any(entry.number is not None for entry in entries)
+    return Verdict.ABSENT if complete and (shows_ours or not anchored) else Verdict.UNPROVEN
 
 
 @attrs.define(eq=False)
@@ -85,6 +107,8 @@ class _Listing:
     """Jobs of those in doubt, by item."""
     accepted_steps: dict[int, int] = attrs.field(factory=dict)
     complete: bool = False
+    anchored: bool = False
+    """Whether the journal had jobs when it was asked for."""
     error: CloudlayerError | None = None
 
 
@@ -94,6 +118,7 @@ class Settlement:
     Args:
         read_page: Reads the list of jobs.
         accepted_steps: Asks the journal when items were accepted.
+        anchored: Tells whether any were.
         tokens: The journal's marks.
         settle_time: Seconds; see `SETTLE_TIME`.
     """
@@ -102,11 +127,13 @@ class Settlement:
         self,
         read_page: ReadPage,
         accepted_steps: Callable[[list[int]], Awaitable[Mapping[int, int]]],
+        anchored: Callable[[], bool],
         tokens: Tokens,
         settle_time: float = SETTLE_TIME,
     ) -> None:
         self._read_page = read_page
         self._accepted_steps = accepted_steps
+        self._anchored = anchored
         self._tokens = tokens
         self._settle_time = settle_time
         self._doubts: dict[Doubt, None] = {}
@@ -144,7 +171,13 @@ class Settlement:
                 listing = await self._list()
                 if (job := listing.jobs.get(doubt.number)) is not None:
                     return job
-                verdict = judge(doubt, listing.entries, listing.accepted_steps, complete=listing.complete)
+                verdict = judge(
+                    doubt,
+                    listing.entries,
+                    listing.accepted_steps,
+                    complete=listing.complete,
+                    anchored=listing.anchored,
+                )
                 if verdict is Verdict.UNPROVEN:
                     return verdict
             return Verdict.ABSENT
@@ -165,7 +198,7 @@ class Settlement:
             listing = self._latest
             if listing is None or listing.turn <= asked:
                 self._turns += 1
-                listing = _Listing(turn=self._turns)
+                listing = _Listing(turn=self._turns, anchored=self._anchored())
                 try:
                     await self._fill(listing)
                 except CloudlayerError as error:
@@ -183,16 +216,17 @@ class Settlement:
         offset = longest = without_older = 0
         for page_number in range(_MOST_PAGES):
             page = await (self._read_page(_ASKED_FOR, offset) if page_number else self._read_page(None, None))
+            shown = [Entry.of(job, self._tokens) for job in page]
             listing.jobs.update(
-                (number, job) for job in page if (number := self._tokens.number_in(job.name)) in wanted and number
+                (entry.number, job) for entry, job in zip(shown, page, strict=True) if entry.number in wanted and entry.number
             )
             known = max((place for place, job in enumerate(page) if job.id in seen), default=-1)
-            if page_number and known < 0 and page:
+            if page_number and known < 0:
                 return  # what lies between this page and the last one is unknown
             # What is new above the known ones came while we read, or the offset was not heeded.
             older = page[known + 1 :]
             seen.update(job.id for job in older)
-            entries = [Entry(self._tokens.number_in(job.name), job.name or "") for job in older]
+            entries = shown[known + 1 :]
             listing.entries += entries
             numbers = [entry.number for entry in entries if entry.number is not None]
             listing.accepted_steps.update(await self._accepted_steps(numbers) if numbers else {})

@@ -24,6 +24,7 @@ from ..errors import (
     AmbiguousSubmissionError,
     CloudlayerError,
     JournalError,
+    NotFoundError,
     RateLimitError,
     ServiceUnavailableError,
     UnexpectedResponseError,
@@ -78,7 +79,13 @@ class Submitter:
         if journal is not None:
             # What is ambiguous is settled here, by look-up.
             policy = attrs.evolve(policy, resubmit_ambiguous=False)
-            self._settlement = Settlement(self._read_jobs, journal.accepted_steps, journal.tokens, service.settle_time)
+            self._settlement = Settlement(
+                self._read_jobs,
+                journal.accepted_steps,
+                lambda: journal.anchored,
+                journal.tokens,
+                service.settle_time,
+            )
         self._sender = Transport(
             transport.shared,
             base_url=config.base_url,
@@ -95,7 +102,7 @@ class Submitter:
 
     async def _read_jobs(self, limit: int | None, offset: int | None) -> list[Job]:
         def read(reply: Reply) -> list[Job]:
-            return read_list(reply, Job)
+            return read_list(reply, Job, proof=True)
 
         call = read_call(f"/{self._service.config.api_version}/jobs", {"limit": limit, "offset": offset})
         return await self._service.transport.send(call, read)
@@ -114,14 +121,14 @@ class Submitter:
         if self._journal is None:
             return
         journal = self._journal
-        errors: list[CloudlayerError] = []
+        errors: list[Exception] = []
 
         async def settle(doubt: Doubt) -> None:
             assert self._settlement is not None
             try:
                 found = await self._settlement.settle(doubt)
-            except CloudlayerError as error:
-                if is_final(error):
+            except Exception as error:  # a function of the caller's that gives the key may raise anything
+                if not isinstance(error, CloudlayerError) or is_final(error):
                     errors.append(error)
                     return
                 logger.warning("the list of jobs cannot be had, and item %s stays ambiguous: %s", doubt.label, error)
@@ -151,16 +158,19 @@ class Submitter:
             job_id=job_id,
         )
 
-    def unproven(self, item: Item, why: str, cause: CloudlayerError | None = None) -> AmbiguousSubmissionError:
+    def unproven(
+        self, item: Item, why: str, cause: CloudlayerError | None = None, detail: str = ""
+    ) -> AmbiguousSubmissionError:
         """The error of an item of which neither can be told."""
         error = AmbiguousSubmissionError(
-            f"{why}, and the list of jobs neither shows its job nor proves that there is none: it was not sent again; "
-            f'look for it with find_jobs(name="{item.label}")',
+            f"{why.partition('; look for it with')[0]}, and the list of jobs neither shows its job nor proves that there is "
+            f'none{detail}: it was not sent again; look for it with find_jobs(name="{item.label}")',
             name=item.label,
             status=getattr(cause, "status", None),
             request=getattr(cause, "request", ""),
             history=getattr(cause, "history", ()),
         )
+        error.job_id = getattr(cause, "job_id", None)
         error.__cause__ = cause
         return error
 
@@ -197,18 +207,19 @@ class Submitter:
 
     async def _until_accepted(self, item: Item, request: ConversionRequest, step: int | None) -> AsyncConversion:
         settled = 0
+        doubtful = False
         while True:
             if self._settlement is not None:
                 await self._settlement.clear()
             if self.silent:
                 raise NotSubmitted
-            era = self._slots.era
-            self._ledger.move(item, Stage.SUBMITTING)
             try:
-                conversion = await self._send(request)
+                conversion = await self._send(item, request)
                 self._refused_in_a_row = 0
                 return conversion
             except CloudlayerError as error:
+                # Once doubtful, always doubtful: with `resubmit_ambiguous` an earlier attempt may have been accepted.
+                doubtful = error.maybe_billed = doubtful or error.maybe_billed
                 if _is_refusal(error):
                     refusal: CloudlayerError | None = error
                 elif self._journal is None or not error.maybe_billed:
@@ -219,6 +230,7 @@ class Submitter:
                     assert item.number is not None
                     if (found := await self._settled(item, error, step)) is not None:
                         return found
+                    doubtful = False
                     # There is proof that no job exists.
                     settled += 1
                     if settled >= self._sender.retry.attempts or isinstance(error, UnexpectedResponseError):
@@ -228,39 +240,63 @@ class Submitter:
                     self._ledger.move(item, Stage.WAITING)
                     step = await self._journal.begin(item.number, item.cost)
             if refusal is not None:
-                await self._put_back(item, refusal, era)
+                item.maybe_sent = doubtful
+                await self._put_back(item, refusal)
 
-    async def _send(self, request: ConversionRequest) -> AsyncConversion:
+    async def _send(self, item: Item, request: ConversionRequest) -> AsyncConversion:
         if self._journal is not None and not self._journal.anchored:
             # Until one job of this journal exists, no list can be seen to reach back beyond another's intent.
             async with self._alone:
                 if not self._journal.anchored:
-                    return await self._send_now(request)
-        return await self._send_now(request)
+                    if self._settlement is not None:
+                        await self._settlement.clear()
+                    return await self._send_now(item, request)
+        return await self._send_now(item, request)
 
-    async def _send_now(self, request: ConversionRequest) -> AsyncConversion:
+    async def _send_now(self, item: Item, request: ConversionRequest) -> AsyncConversion:
         service = self._service
+        self._ledger.move(item, Stage.SUBMITTING)
+        item.era = self._slots.era
         return await submit_request(
-            request, config=service.config, transport=self._sender, jobs=service.jobs, repeat_refused=False
+            request,
+            config=service.config,
+            transport=self._sender,
+            jobs=service.jobs,
+            repeat_refused=False,
+            before_sending=self._check_going_on,
         )
 
-    async def _put_back(self, item: Item, refusal: CloudlayerError, era: int) -> None:
+    def _check_going_on(self) -> None:
+        if self.silent:
+            raise NotSubmitted
+
+    async def _put_back(self, item: Item, refusal: CloudlayerError) -> None:
         """Everybody pauses, once; the item waits for a place again, before all others."""
         self._ledger.move(item, Stage.WAITING)
         longest = self._sender.retry.max_retry_after
         wait: float | None = getattr(refusal, "retry_after", None)
         if wait is not None and wait > longest:
             raise NotSubmitted(Stop(str(refusal), at_once=True))
-        if era == self._slots.era:
+        if item.era == self._slots.era:
             self._ledger.refusals += 1
             self._refused_in_a_row += 1
+        doubled = 2.0 ** min(self._refused_in_a_row, 10)
         if wait is None:
-            wait = (
-                min(longest, _LONGEST_PAUSE, 0.5 * 2.0 ** min(self._refused_in_a_row, 10)) * (1 + random.random()) / 2
-            )
+            wait = min(longest, _LONGEST_PAUSE, 0.5 * doubled) * (1 + random.random()) / 2
+        elif self._refused_in_a_row > 1:
+            # "In 0 seconds", said again and again, is not taken at its word.
+            wait = max(wait, min(longest, _LONGEST_PAUSE, 0.05 * doubled))
         self._pace.hold(wait)
-        self._slots.refused(era)
+        self._slots.refused(item.era)
         await self._slots.requeue()
+
+    async def _named_in_reply(self, job_id: str) -> AsyncConversion | None:
+        """The handle of the job that a reply seems to name, which could not be read otherwise; None where there is none."""
+        try:
+            job = await self._service.jobs.get(job_id)
+        except NotFoundError:
+            return None
+        return self.attached(job.id, job)
 
     async def _settled(self, item: Item, error: CloudlayerError, step: int) -> AsyncConversion | None:
         """The handle of a job that exists after all; None when it is proven that there is none.
@@ -274,18 +310,23 @@ class Submitter:
         assert item.number is not None
         assert item.label is not None
         item.maybe_sent = True
+        why = ""
         try:
+            if error.job_id is not None and (named := await self._named_in_reply(error.job_id)) is not None:
+                return named
             found = await self._settlement.settle(Doubt(item.number, item.label, step))
         except CloudlayerError as fault:
             if is_final(fault):
                 # The item is left as it is, sent and unsettled: a later run settles it.
                 raise NotSubmitted(fault) from fault
             found = Verdict.UNPROVEN
+            why = f" (it cannot be read: {fault})"
         if isinstance(found, Job):
             return self.attached(found.id, found)
-        if found is Verdict.UNPROVEN:
+        if found is Verdict.UNPROVEN or error.job_id is not None:
+            # A reply that names a job is no place to conclude from lists that there is none.
             self._journal.ambiguous(item.number, AmbiguousSubmissionError.__name__)
-            raise self.unproven(item, str(error), error)
+            raise self.unproven(item, str(error), error, why)
         item.maybe_sent = False
         return None
 

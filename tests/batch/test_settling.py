@@ -21,7 +21,7 @@ from .test_journal import rows, run
 DOUBT = Doubt(5, "Name ~abcdefgh-5", 100)
 
 
-def entries(*items: tuple[int | None, str]) -> list[Entry]:
+def entries(*items: tuple[int | None, str | None]) -> list[Entry]:
     return [Entry(number, name) for number, name in items]
 
 
@@ -43,15 +43,26 @@ def entries(*items: tuple[int | None, str]) -> list[Entry]:
         ([(None, "Na"), (4, "y ~abcdefgh-4")], {4: 9}, True, Verdict.UNPROVEN),
         # The same, but older than what reaches back.
         ([(4, "y ~abcdefgh-4"), (None, "Name ~abc")], {4: 9}, True, Verdict.ABSENT),
-        # Nameless jobs prove nothing where no name is shown at all; where names are shown, they are somebody else's.
-        ([(None, "")], {}, True, Verdict.UNPROVEN),
+        # Jobs that do not show whether they have a name prove nothing; those that have none are somebody else's.
+        ([(None, None)], {}, True, Verdict.UNPROVEN),
+        ([(None, None), (4, "y ~abcdefgh-4")], {4: 9}, False, Verdict.UNPROVEN),
+        ([(4, "y ~abcdefgh-4"), (None, None)], {4: 9}, False, Verdict.ABSENT),
         ([(None, ""), (4, "y ~abcdefgh-4")], {4: 9}, False, Verdict.ABSENT),
+        # What could be the job with its name written otherwise.
+        ([(None, "NAME _abcdefgh_5_"), (4, "y ~abcdefgh-4")], {4: 9}, True, Verdict.UNPROVEN),
     ],
 )
+@pytest.mark.parametrize("anchored", [True, False])
 def test_what_a_list_proves(
-    items: list[tuple[int | None, str]], steps: dict[int, int], complete: bool, expected: Verdict
+    items: list[tuple[int | None, str | None]],
+    steps: dict[int, int],
+    complete: bool,
+    expected: Verdict,
+    anchored: bool,
 ) -> None:
-    assert judge(DOUBT, entries(*items), steps, complete=complete) is expected
+    if anchored and not any(number for number, _ in items):
+        expected = Verdict.UNPROVEN  # this journal's jobs must be there, if there are any
+    assert judge(DOUBT, entries(*items), steps, complete=complete, anchored=anchored) is expected
 
 
 def lose(names: str, *, accepted: bool) -> Any:
@@ -121,6 +132,7 @@ async def test_where_names_are_not_shown_nothing_is_proven(
     cl: AsyncCloudlayer, service: FakeService, journal: Path
 ) -> None:
     service.before, service.shows_names = lose("lost", accepted=False), False
+    service.on_show = lambda shown: shown.pop("params")
     outcomes = await run(cl, [*pages(3), *pages(1, name="lost")], journal=journal, concurrency=1)
     assert isinstance(outcomes[3].error, AmbiguousSubmissionError) and service.calls["submit"] == 4
 
