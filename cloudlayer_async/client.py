@@ -6,7 +6,7 @@ import os
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
@@ -32,7 +32,7 @@ from .conversion import AsyncConversion, Document, read_asset, save_document, wi
 from .downloads import AssetAddress, Downloads
 from .errors import ConfigError, DownloadError, ValidationError
 from .files import check_target
-from .jobs import Family, Jobs, seconds_to_wait
+from .jobs import Family, Jobs, find_listed, seconds_to_wait
 from .models import Account, ApiStatus, Asset, Attempt, Job, Limits, ResponseInfo, StorageConfig, Template
 from .options import JSON
 from .paging import pages
@@ -568,32 +568,18 @@ class AsyncCloudlayer:
         """Recent jobs by name or age, newest first: the way to settle a submission whose outcome is unknown.
 
         Args:
-            name: Only jobs of exactly this name.
+            name: Only jobs of exactly this name; the token that a batch's journal puts behind it does not count.
             since: Only jobs from then on (a naive time is local); as many pages are read as reach back to it. Without it
-                the first page is looked at.
+                the last 1,000 jobs are looked at, or as many as the service shows.
+
+        Returns:
+            The jobs. That none is found proves that there is none only if the list reaches back to before the submission.
 
         Raises:
             ValidationError: Neither is given.
             CloudlayerError: As `get_job`.
         """
-        if name is None and since is None:
-            raise ValidationError("find_jobs needs a name, a moment (since), or both", field="name")
-        if name is not None:
-            text(name, "name")  # what cannot be a name would be found nowhere, and the job be paid again
-        if since is None:
-            return [job for job in await self.list_jobs() if job.name == name]
-        found = []
-        try:
-            moment = since.astimezone(UTC)
-        except (AttributeError, OverflowError, ValueError):
-            raise ValidationError(f"since must be a datetime, not {shown(since)}", field="since") from None
-        async with aclosing(self.iter_jobs()) as jobs:
-            async for job in jobs:
-                if job.timestamp is not None and job.timestamp < moment:
-                    break
-                if name is None or job.name == name:
-                    found.append(job)
-        return found
+        return await find_listed(self.iter_jobs(), name=name, since=since)
 
     async def wait_for_job(
         self, job_or_id: Job | str, timeout: float | timedelta | None = None, on_update: OnUpdate | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import attrs
 
@@ -20,6 +22,12 @@ from .protocol import ApiVersion, HttpCall, Reply, path_segment, read_model
 from .redaction import shown
 from .session import SharedSession
 from .transport import Transport, logger
+from .validation import text
+
+_LOOKED_AT: Final = 1_000
+"""So many jobs are looked at for a name, where it is not said how far back."""
+_TOKEN: Final = re.compile(r" ~[0-9a-z]{8}-[0-9a-z]+~$")
+"""What a batch's journal puts behind a job's name."""
 
 
 @attrs.define(kw_only=True)
@@ -52,6 +60,32 @@ def seconds_to_wait(timeout: float | timedelta | None, default: float) -> float:
 
 def _job_of(reply: Reply) -> Job:
     return read_model(reply, Job)
+
+
+async def find_listed(
+    listed: AsyncGenerator[Job], *, name: str | None = None, since: datetime | None = None
+) -> list[Job]:
+    """Those of the jobs in a list, newest first, that have this name and are no older; see `AsyncCloudlayer.find_jobs`."""
+    if name is None and since is None:
+        raise ValidationError("find_jobs needs a name, a moment (since), or both", field="name")
+    if name is not None:
+        text(name, "name")  # what cannot be a name would be found nowhere, and the job be paid again
+    try:
+        moment = None if since is None else since.astimezone(UTC)
+    except (AttributeError, OverflowError, ValueError):
+        raise ValidationError(f"since must be a datetime, not {shown(since)}", field="since") from None
+    found = []
+    looked_at = 0
+    async with aclosing(listed) as jobs:
+        async for job in jobs:
+            looked_at += 1
+            if moment is not None and job.timestamp is not None and job.timestamp < moment:
+                break
+            if name is None or job.name == name or (job.name and _TOKEN.sub("", job.name) == name):
+                found.append(job)
+            if moment is None and looked_at == _LOOKED_AT:
+                break
+    return found
 
 
 class Jobs:

@@ -217,7 +217,7 @@ class Transport:
     async def _attempt(
         self, call: HttpCall, body: Payload | None, departure: Departure, known_bytes: int, patience: float | None
     ) -> Outcome:
-        """One attempt, within a place at the gate that it gives back: never raises for what the network or the service did."""
+        """One attempt, in a place at the gate that it gives back: never raises for what the network or the service do."""
         shared = self.shared
         try:
             # The key first: while a function fetches it, the client may be closed.

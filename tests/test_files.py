@@ -24,6 +24,7 @@ from cloudlayer_async.files import (
     Target,
     check_target,
     free_path,
+    remove_parts,
     safe_filename,
 )
 
@@ -442,3 +443,14 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
                 part.commit()
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert before == after
+
+
+def test_parts_of_a_mark_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    target = check_target(f"{tmp_path}/")
+    for mark in ("abc-1-", "abc-2-", "abd-1-", ""):
+        PartialFile(target, "a b.pdf", mark=mark).__enter__()
+    (tmp_path / "whole.abc-1-.pdf").touch()
+    remove_parts(tmp_path, "abc-", but="abc-2-")
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert len(left) == 4 and not any(".abc-1-" in name and name.endswith(".part") for name in left)
+    remove_parts(tmp_path / "nowhere", "abc-", but="")

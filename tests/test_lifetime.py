@@ -19,6 +19,7 @@ from conftest import Connect
 from servers import DONE, JOB, KEY, PDF, Exchange, RawServer, Request, Service, http, reply, silence
 
 from cloudlayer_async import (
+    AmbiguousSubmissionError,
     AsyncCloudlayer,
     CloudlayerError,
     ConfigError,
@@ -28,6 +29,7 @@ from cloudlayer_async import (
     Job,
     JobStatus,
     RetryPolicy,
+    Timeouts,
 )
 
 pytestmark = pytest.mark.usefixtures("no_complaints", "no_environment")
@@ -121,6 +123,21 @@ async def test_closing_under_calls_that_are_under_way(connect: Connect) -> None:
     assert all(isinstance(result, CloudlayerError) for result in results)
     assert [result.maybe_billed for result in results] == [True, True, False, False, False]
     assert len(server.requests) == 3
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("at_once")
+async def test_closing_takes_no_time_limit_from_calls_on_a_borrowed_session() -> None:
+    async with RawServer(silence) as server, aiohttp.ClientSession() as session:
+        limits = Timeouts(connect=0.1, read=0.1)
+        client = AsyncCloudlayer(KEY, base_url=server.url, session=session, timeouts=limits)
+        call = asyncio.ensure_future(client.submit(HtmlToPdf("<p>")))
+        while not server.requests:
+            server.arrived.clear()
+            await server.arrived.wait()
+        await client.aclose()
+        with pytest.raises(AmbiguousSubmissionError, match="timed out"):
+            await asyncio.wait_for(call, 10)
 
 
 @pytest.mark.asyncio

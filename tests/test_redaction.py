@@ -199,3 +199,37 @@ async def test_a_failing_run_shows_the_key_nowhere(parrot: str, caplog: pytest.L
     assert KEY not in repr(attempts)
     assert caplog.records
     assert KEY not in caplog.text
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"allowed": False, "reason": f"key {KEY} is not allowed"},
+        [KEY],
+        KEY,
+        {"id": {"of": KEY}},
+        {"id": "7Kq2", "status": "error", "error": f"key {KEY} has run out", "apiKeyUsed": KEY},
+    ],
+)
+async def test_a_success_that_says_the_key_shows_it_nowhere(said: Any) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response(said, status=202)
+
+    application = web.Application()
+    application.router.add_route("*", "/{tail:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with AsyncCloudlayer(KEY, base_url=address) as client:
+            async with client.batch([HtmlToPdf("<p>")]) as batch:
+                (outcome,) = [outcome async for outcome in batch]
+    finally:
+        await runner.cleanup()
+    error = outcome.error
+    assert error is not None
+    shown = [str(error), repr(vars(error)), *traceback.format_exception(error), batch.report.to_json(), repr(outcome)]
+    assert KEY not in "\n".join(shown)
+    assert KEY.encode() not in pickle.dumps(error)

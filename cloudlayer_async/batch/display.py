@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -58,12 +59,11 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
         self._bar: Progress | None = Progress(
             SpinnerColumn(),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.description}"),
             console=Console(file=stream or sys.stderr),
             transient=True,
@@ -92,7 +92,9 @@ class _LineProgress:
         self._stream = stream
 
     def __call__(self, progress: BatchProgress) -> None:
-        self._stream.write(f"\r\x1b[K{progress}" + ("\n" if progress.finished else ""))
+        # Cut to the terminal's width: a line that wraps cannot be written over.
+        line = str(progress)[: max(10, shutil.get_terminal_size().columns - 1)]
+        self._stream.write(f"\r\x1b[K{progress}\n" if progress.finished else f"\r\x1b[K{line}")
         self._stream.flush()
 
 

@@ -17,7 +17,6 @@ from .outcome import Outcome
 from .report import BatchReport
 from .saving import is_disk_full
 
-
 _NAMED: Final = 10
 
 

@@ -160,3 +160,5 @@ class Doubt:
     label: str
     """The job's name, token included."""
     intent_step: int
+    job_id: str | None = None
+    """The id that its reply seemed to name. Then there is no proof that there is no job."""

@@ -253,9 +253,9 @@ class Journal:
         """Writes down why a submitted item's product was not had in this run."""
         self._change(number, error=error)
 
-    def ambiguous(self, number: int, error: str) -> None:
-        """Writes down that it cannot be known whether an item was accepted."""
-        self._change(number, state=State.AMBIGUOUS, error=error)
+    def ambiguous(self, number: int, error: str, job_id: str | None = None) -> None:
+        """Writes down that it cannot be known whether an item was accepted; and the id in its reply, if there was one."""
+        self._change(number, state=State.AMBIGUOUS, error=error, job_id=job_id)
 
     async def spent(self) -> float:
         """Credits of all items so far, ambiguous ones included."""
@@ -271,9 +271,11 @@ class Journal:
 
         def read(connection: sqlite3.Connection) -> list[Doubt]:
             found = connection.execute(
-                "SELECT number, name, intent_step FROM items WHERE state IN ('intent', 'ambiguous')"
+                "SELECT number, name, intent_step, job_id FROM items WHERE state IN ('intent', 'ambiguous')"
             )
-            return [Doubt(number, self.tokens.label(name, number), step) for number, name, step in found]
+            return [
+                Doubt(number, self.tokens.label(name, number), step, job_id) for number, name, step, job_id in found
+            ]
 
         return await self._writer.run(read)
 

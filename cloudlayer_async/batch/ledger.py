@@ -285,7 +285,7 @@ class Ledger:
                 stage.value: self._seconds[stage] / passed for stage, passed in self._passed.items() if passed
             },
             stopped=self.stopped,
-            finished=finished,
+            finished=finished and self.pulled == self.succeeded + self.failed + self.ambiguous,
             failures=tuple(self._failures),
             ambiguous_items=tuple(self._ambiguous),
             in_flight=tuple(self._in_flight),

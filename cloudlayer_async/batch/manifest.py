@@ -21,14 +21,20 @@ _SHOWN: Final = 20
 
 
 class Manifest:
-    """The requests of a manifest file; see `read_manifest`. May be gone through again; its length is known."""
+    """The requests of a manifest file; see `read_manifest`. May be gone through again; its length is known.
+
+    Attributes:
+        bad_lines: What is wrong with lines that are left out, by line number (from 1).
+    """
 
     def __init__(self, path: Path, bad_lines: Literal["refuse", "skip"]) -> None:
         self._path = path
         self._count = 0
         self.bad_lines: dict[int, str] = {}
-        """What is wrong with lines that are left out, by line number (from 1)."""
+        first_lines: dict[str, int] = {}
         for number, entry in self._entries():
+            if isinstance(entry, tuple) and (first := first_lines.setdefault(entry[0], number)) != number:
+                entry = f"key {entry[0]!r} was given in line {first}: each item needs its own"
             if isinstance(entry, str):
                 self.bad_lines[number] = entry
             else:
@@ -38,17 +44,21 @@ class Manifest:
         listed = [f"line {number}: {why}" for number, why in list(self.bad_lines.items())[:_SHOWN]]
         if len(self.bad_lines) > _SHOWN:
             listed.append(f"and {len(self.bad_lines) - _SHOWN:,} more")
-        said = f"{str(path)!r} has {len(self.bad_lines):,} bad lines:\n  " + "\n  ".join(listed)
+        lines = "1 bad line" if len(self.bad_lines) == 1 else f"{len(self.bad_lines):,} bad lines"
+        said = f"{str(path)!r} has {lines}:\n  " + "\n  ".join(listed)
         if bad_lines == "refuse":
             raise ValidationError(said, field="manifest")
         logger.warning("%s", said)
+
+    def __repr__(self) -> str:
+        return f"<Manifest {str(self._path)!r}: {self._count:,} requests, {len(self.bad_lines):,} bad lines>"
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Entry]:
-        for _, entry in self._entries():
-            if not isinstance(entry, str):
+        for number, entry in self._entries():
+            if not isinstance(entry, str) and number not in self.bad_lines:
                 yield entry
 
     def _entries(self) -> Iterator[tuple[int, Entry | str]]:
@@ -80,15 +90,15 @@ def read_manifest(path: str | os.PathLike[str], *, bad_lines: Literal["refuse", 
     """The requests of a JSON Lines file, for `batch` and `run_batch`.
 
     Each line is an object ``{"kind": "html_to_pdf", "html": "...", ...}`` with the names of the request's own fields; an
-    optional ``"key"`` names the item for a journal. A source that is a file is ``{"path": "..."}``, one that is bytes
-    ``{"base64": "..."}``. Empty lines are passed over.
+    optional ``"key"``, different in each line, names the item for a journal. A source that is a file is ``{"path": "..."}``,
+    as seen from the working directory; one that is bytes is ``{"base64": "..."}``. Empty lines are passed over.
 
     The whole file is checked here, before anything can be submitted; the requests themselves are read one by one later,
     so that a long manifest takes no memory.
 
     Args:
         path: The file.
-        bad_lines: ``"refuse"`` raises, naming every bad line; ``"skip"`` leaves them out, and `Manifest.bad_lines` has them.
+        bad_lines: ``"refuse"`` raises, naming the first twenty of them; ``"skip"`` leaves them out, and `Manifest.bad_lines` has them.
 
     Returns:
         An iterable of requests and pairs (key, request), with a length.

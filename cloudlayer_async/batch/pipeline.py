@@ -18,7 +18,17 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sized,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -30,6 +40,7 @@ from ..errors import BatchStoppedError, ConfigError, ValidationError
 from ..redaction import shown
 from ..requests import BaseOptions
 from ..transport import logger
+from .display import show_progress
 from .ending import NotSubmitted, OutOfCredits, Stop, is_final, reason_to_stop, tell_of_jobs
 from .identity import split_entry
 from .journal import Journal
@@ -52,10 +63,10 @@ OnProgress: TypeAlias = Callable[[BatchProgress], object]
 
 _LAST_REPLIES: Final = 5.0
 """Seconds that submissions under way are given to be answered when a batch ends early."""
-_LAST_WORD: Final = 5.0
-"""Seconds that a coroutine of the caller's (the last call of `on_progress`, an async generator's end) may take in the end."""
+_LAST_WORD: Final = 2.0
+"""Seconds that coroutines of the caller's (the last call of `on_progress`, an async generator's end) may take at last."""
 _SLOW_SOURCE: Final = 0.001
-"""Seconds of one step of a plain iterable after which others get their turn before the next step."""
+"""Seconds: a plain iterable whose step takes longer holds up the event loop, which then gets as long for itself."""
 _PROGRESS_INTERVAL: Final = 0.2
 
 
@@ -90,6 +101,9 @@ class AsyncBatch:
             or not 0 <= max_credits < math.inf
         ):
             raise ValidationError(f"max_credits must be a number from 0, not {shown(max_credits)}", field="max_credits")
+        given: object = on_progress
+        if given is show_progress:
+            raise ValidationError("on_progress wants what show_progress() gives: call it", field="on_progress")
         if on_progress is not None and not callable(on_progress):
             raise ValidationError(f"on_progress must be callable, not {shown(on_progress)}", field="on_progress")
         self._requests = requests
@@ -123,6 +137,8 @@ class AsyncBatch:
         self._unchanged = False
         """Whether the cause is to be raised as it is: it is not the batch's."""
         self._raised = False
+        self._complained = False
+        """Whether it was said that `on_progress` raises."""
 
     # --- for the caller ---------------------------------------------------------------------------------------------
 
@@ -166,7 +182,7 @@ class AsyncBatch:
     def progress(self) -> BatchProgress:
         """How far the batch has come."""
         return self._ledger.progress(
-            total=self._total,
+            total=self._ledger.pulled if self._exhausted else self._total,
             ready=len(self._ready),
             concurrency=self._slots.limit,
             paused=self._pace.remaining(),
@@ -397,7 +413,9 @@ class AsyncBatch:
             if inspect.isawaitable(answer):
                 await answer
         except Exception:  # foreign code, and paid jobs hang on the batch
-            logger.exception("on_progress raised; the batch goes on")
+            if not self._complained:
+                logger.exception("on_progress raised; the batch goes on, and this is not said again")
+            self._complained = True
 
 
 async def run_to_the_end(batch: AsyncBatch) -> BatchReport:
@@ -436,11 +454,12 @@ def _not_ours(error: BaseException, whose: str) -> BaseException:
 
 
 def _check_requests(requests: Any) -> None:
-    if isinstance(requests, (str, bytes, BaseOptions)) or not (
+    if isinstance(requests, (str, bytes, BaseOptions, Mapping)) or not (
         hasattr(requests, "__aiter__") or hasattr(requests, "__iter__")
     ):
         raise ValidationError(
-            f"requests must be an iterable or async iterable of request objects, not {shown(requests)}",
+            f"requests must be an iterable or async iterable of request objects, not {shown(requests)}"
+            + ("; pairs (key, request) are what its items() gives" if isinstance(requests, Mapping) else ""),
             field="requests",
         )
 
@@ -466,7 +485,7 @@ async def _opened(requests: Requests) -> AsyncIterator[Callable[[], Awaitable[An
         except StopIteration:
             raise StopAsyncIteration from None
         if time.monotonic() - began > _SLOW_SOURCE:
-            await asyncio.sleep(0)
+            await asyncio.sleep(_SLOW_SOURCE)
         return entry
 
     try:

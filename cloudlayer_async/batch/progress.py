@@ -50,16 +50,17 @@ class BatchProgress:
 
     def __str__(self) -> str:
         of = f"{self.done:,}" if self.total is None else f"{self.done:,} of {self.total:,}"
-        words = [f"{of} done", f"{self.submitting + self.pending + self.downloading:,} under way"]
+        # The most wanted first: a narrow terminal cuts the rest off.
+        words = [f"{of} done"]
+        if self.paused:
+            words.append(f"paused for {self.paused:.0f} s")
+        if self.remaining is not None and not self.finished:
+            words.append(f"{self.remaining:.0f} s left")
         if self.failed:
             words.append(f"{self.failed:,} failed")
         if self.ambiguous:
             words.append(f"{self.ambiguous:,} ambiguous")
         words.append(f"{self.credits:g} credits")
         if not self.finished:
-            words.append(f"{self.rate:.1f}/s")
-            if self.remaining is not None:
-                words.append(f"{self.remaining:.0f} s left")
-        if self.paused:
-            words.append(f"paused for {self.paused:.0f} s")
+            words += [f"{self.submitting + self.pending + self.downloading:,} under way", f"{self.rate:.1f}/s"]
         return ", ".join(words)

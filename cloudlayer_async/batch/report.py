@@ -88,7 +88,8 @@ class BatchReport:
         return json.dumps(attrs.asdict(self), ensure_ascii=False, indent=indent)
 
     def __str__(self) -> str:
-        head = "Batch finished" if self.finished else f"Batch stopped: {self.stopped}" if self.stopped else "Batch not finished"
+        stopped = f"Batch stopped: {self.stopped}" if self.stopped else "Batch not finished"
+        head = "Batch finished" if self.finished else stopped
         lines = [
             f"{head} after {self.elapsed:.1f} s",
             f"  {self.pulled:,} requests: {self.succeeded:,} succeeded ({self.resumed:,} earlier), {self.failed:,} failed",

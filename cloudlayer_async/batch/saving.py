@@ -61,6 +61,8 @@ class Destination:
         if not os.fspath(save_to):
             raise ValidationError("save_to must be a folder, not an empty text", field="save_to")
         # Always a folder, made if need be, whatever its name looks like: there are many products.
+        if os.path.isfile(save_to):
+            raise ValidationError(f"save_to must be a folder, and {os.fspath(save_to)!r} is a file", field="save_to")
         self._folder = check_target(os.path.join(os.fspath(save_to), "")).path
 
     async def place(self, request: ConversionRequest) -> Place:

@@ -218,7 +218,9 @@ class Settlement:
             page = await (self._read_page(_ASKED_FOR, offset) if page_number else self._read_page(None, None))
             shown = [Entry.of(job, self._tokens) for job in page]
             listing.jobs.update(
-                (entry.number, job) for entry, job in zip(shown, page, strict=True) if entry.number in wanted and entry.number
+                (entry.number, job)
+                for entry, job in zip(shown, page, strict=True)
+                if entry.number in wanted and entry.number
             )
             known = max((place for place, job in enumerate(page) if job.id in seen), default=-1)
             if page_number and known < 0:

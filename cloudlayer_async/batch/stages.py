@@ -67,7 +67,7 @@ class Stages:
                     await self._destination.swept(place.folder, f"{self._journal.tokens.journal}-", self._journal.mark)
                 record = await self._claim(item)
             if record is not None and record.path is not None and record.whole:
-                return self._resumed(item, record, record.path)
+                return self._resumed(item, record, _as_given(record.path, place))
             conversion = await self._started(item, record)
             item.job_id = conversion.job_id
             self._ledger.move(item, Stage.PENDING)
@@ -228,6 +228,12 @@ class Stages:
             raise NotSubmitted
         if not self._ledger.reserve(item):
             raise NotSubmitted(OutOfCredits(f"the next conversion, of {item.cost} credits, would pass max_credits"))
+
+
+def _as_given(path: Path, place: Place | None) -> Path:
+    """A path of the journal, which are absolute, below the folder as its caller wrote it, if it is the same."""
+    same = place is not None and place.folder.absolute() == path.parent
+    return place.folder / path.name if place is not None and same else path
 
 
 def _reported(job: Job, conversion: AsyncConversion) -> float | None:

@@ -135,10 +135,10 @@ class Submitter:
                 found = Verdict.UNPROVEN
             if isinstance(found, Job):
                 journal.accepted(doubt.number, found.id)
-            elif found is Verdict.ABSENT:
+            elif found is Verdict.ABSENT and doubt.job_id is None:
                 journal.withdraw(doubt.number)
             else:
-                journal.ambiguous(doubt.number, AmbiguousSubmissionError.__name__)
+                journal.ambiguous(doubt.number, AmbiguousSubmissionError.__name__, doubt.job_id)
 
         async with anyio.create_task_group() as group:
             for doubt in await journal.unsettled():
@@ -325,7 +325,7 @@ class Submitter:
             return self.attached(found.id, found)
         if found is Verdict.UNPROVEN or error.job_id is not None:
             # A reply that names a job is no place to conclude from lists that there is none.
-            self._journal.ambiguous(item.number, AmbiguousSubmissionError.__name__)
+            self._journal.ambiguous(item.number, AmbiguousSubmissionError.__name__, error.job_id)
             raise self.unproven(item, str(error), error, why)
         item.maybe_sent = False
         return None

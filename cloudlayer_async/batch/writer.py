@@ -194,6 +194,8 @@ def _locked(path: Path) -> int | None:
 
     On a file beside it, since closing this one's descriptor would do just that.
     """
+    if not path.parent.is_dir():
+        raise JournalError(f"journal {str(path)!r}: there is no folder {str(path.parent)!r}")
     if path.is_dir():
         raise JournalError(f"journal {str(path)!r}: it is a folder, and a journal is a file")
     if sys.platform == "win32":

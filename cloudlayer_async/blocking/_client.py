@@ -765,9 +765,12 @@ class Cloudlayer:
         """Recent jobs by name or age, newest first: the way to settle a submission whose outcome is unknown.
 
         Args:
-            name: Only jobs of exactly this name.
+            name: Only jobs of exactly this name; the token that a batch's journal puts behind it does not count.
             since: Only jobs from then on (a naive time is local); as many pages are read as reach back to it. Without it
-                the first page is looked at.
+                the last 1,000 jobs are looked at, or as many as the service shows.
+
+        Returns:
+            The jobs. That none is found proves that there is none only if the list reaches back to before the submission.
 
         Raises:
             ValidationError: Neither is given.

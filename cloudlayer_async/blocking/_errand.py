@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Where = TypeVar("_Where", bound="SaveTo | None")
 
 _SLICE: Final = 0.1 if sys.platform == "win32" else None
 """Seconds of one wait. On Windows nothing interrupts a waiting thread, so that Ctrl-C has to find it between two waits."""
@@ -235,9 +236,9 @@ def ask_caller(function: Callable[_P, _T] | None) -> Callable[_P, Awaitable[_T]]
     return asked
 
 
-def ask_caller_where(save_to: SaveTo | None) -> SaveTo | None:
+def ask_caller_where(save_to: _Where) -> _Where:
     """A batch's `save_to`: a function of the caller's is called as `ask_caller` says, a folder stays what it is."""
-    return cast("SaveTo | None", ask_caller(save_to)) if callable(save_to) else save_to
+    return cast("_Where", ask_caller(save_to)) if callable(save_to) else save_to
 
 
 def tell_caller(function: Callable[[_T], object] | None) -> Callable[[_T], object] | None:

@@ -309,3 +309,84 @@ async def test_every_intent_is_on_the_disk_before_it_is_sent(
     assert len(seen) == 8
     for name, states in seen:
         assert dict(states)[int(name.rpartition("-")[2].rstrip("~"), 36)] == "intent"
+
+
+async def test_what_an_earlier_run_knew_of_the_cost_is_not_forgotten(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, tmp_path: Path
+) -> None:
+    """Five credits each by the job's own figure, which a job that cannot be fetched again does not tell."""
+    service.on_show = lambda shown: shown.update(apiCreditCost=5) if "apiCreditCost" in shown else None
+    options: dict[str, Any] = {"journal": journal, "save_to": tmp_path / "out"}
+    for outcome in await run(cl, pages(4), **options):
+        assert outcome.path is not None
+        outcome.path.unlink()
+    old = set(service.jobs)
+
+    async def gone(request: web.Request) -> web.Response | None:
+        return web.Response(status=404) if request.match_info["id"] in old else None
+
+    service.on_download = gone
+    with pytest.raises(BatchStoppedError, match="max_credits"):
+        async with batch_of(cl, pages(40), max_credits=21, concurrency=1, **options) as batch:
+            async for _ in batch:
+                pass
+    assert service.accepted - len(old) == 1
+
+
+async def test_the_cost_that_only_the_reply_told_is_kept(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, tmp_path: Path
+) -> None:
+    service.headers = {"cl-api-credit-cost": "3"}
+    service.on_show = lambda shown: shown.pop("apiCreditCost", None)
+    options: dict[str, Any] = {"journal": journal, "save_to": tmp_path / "out"}
+    for outcome in await run(cl, pages(2), **options):
+        assert outcome.path is not None
+        outcome.path.unlink()
+    assert all(outcome.ok for outcome in await run(cl, pages(2), **options))
+    with sqlite3.connect(journal) as connection:
+        assert connection.execute("SELECT credits FROM items").fetchall() == [(3.0,), (3.0,)]
+    connection.close()
+
+
+async def test_what_a_journal_sends_anyway_makes_no_other_item(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path
+) -> None:
+    for options in ({}, {"async_": True}, {"storage": True}, {"async_": True, "storage": True}):
+        (outcome,) = await run(cl, pages(1, **options), journal=journal)
+        assert outcome.ok
+    assert service.accepted == 1
+
+
+@pytest.mark.parametrize("path", ["", 3, True, b"run.db"])
+async def test_a_journal_is_the_path_of_a_file(cl: AsyncCloudlayer, path: Any) -> None:
+    with pytest.raises(ValidationError, match="journal"):
+        cl.batch(pages(1), journal=path)
+
+
+async def test_a_folder_is_no_journal_and_nothing_is_left_beside_it(cl: AsyncCloudlayer, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path, said in ((tmp_path / "folder", "folder"), (tmp_path / "nowhere" / "run.db", "there is no folder")):
+        with pytest.raises(JournalError, match=said):
+            async with cl.batch(pages(1), journal=path):
+                pass
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+async def test_a_file_is_named_as_its_caller_names_the_folder(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for save_to in ("out", "out", tmp_path / "out"):
+        (outcome,) = await run(cl, pages(1), journal=journal, save_to=save_to)
+        assert outcome.path is not None and outcome.path.parent == Path(save_to)
+    assert service.accepted == service.calls["download"] == 1
+
+
+async def test_jobs_are_found_by_their_names_in_spite_of_the_token(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path
+) -> None:
+    await run(cl, [*pages(1, name="Invoice 7"), *pages(1, start=1, name="Invoice 77")], journal=journal)
+    for _ in range(200):
+        service.add("somebody else's")
+    (found,) = await cl.find_jobs(name="Invoice 7")
+    assert found.name is not None and found.name.startswith("Invoice 7 ~")

@@ -90,3 +90,14 @@ async def test_a_manifest_is_a_batch(cl: AsyncCloudlayer, service: FakeService, 
     write_manifest([HtmlToPdf(f"<p>{number}") for number in range(5)], tmp_path / "batch.jsonl")
     report = await cl.run_batch(read_manifest(tmp_path / "batch.jsonl"), save_to=tmp_path / "out")
     assert report.succeeded == 5 and len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_a_key_is_given_once(tmp_path: Path) -> None:
+    path = tmp_path / "batch.jsonl"
+    lines = [{"kind": "html_to_pdf", "html": "<p>", "key": key} for key in ("a", "b", "a")]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    with pytest.raises(ValidationError, match="line 3: key 'a' was given in line 1"):
+        read_manifest(path)
+    manifest = read_manifest(path, bad_lines="skip")
+    assert [key for key, _ in manifest] == ["a", "b"] and len(manifest) == 2 and list(manifest.bad_lines) == [3]
+    assert "2 requests, 1 bad lines" in repr(manifest)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,3 +178,64 @@ async def test_waiting_jobs_share_their_polls(service: FakeService) -> None:
         await asyncio.sleep(0.5)
         reads, passed = service.calls["read"], time.monotonic() - began
     assert 0 < reads <= READS_PER_SECOND * (passed + 1)
+
+
+async def test_a_pause_is_heard_by_those_who_wait_at_the_gate(service: FakeService) -> None:
+    moments: list[float] = []
+
+    async def before(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        moments.append(time.monotonic())
+        is_first = len(moments) == 1
+        await asyncio.sleep(0.01)
+        return refusal(429, 1) if is_first else None
+
+    service.before = before
+    async with make_client(service.base_url, max_connections=2) as cl:
+        async with cl.batch(pages(12)) as batch:
+            async for outcome in batch:
+                assert outcome.ok
+    answered = moments[0] + 0.01
+    assert not [moment for moment in moments if answered + 0.02 < moment < answered + 0.95]
+    assert batch.report.refusals == 1
+
+
+async def test_in_no_seconds_said_again_and_again_is_not_taken_at_its_word(service: FakeService) -> None:
+    async def before(request: web.Request, body: dict[str, Any]) -> web.Response:
+        return refusal(429, 0)
+
+    service.before = before
+    async with make_client(service.base_url) as cl:
+        async with cl.batch(pages(4), concurrency=2):
+            await asyncio.sleep(1)
+    assert service.calls["submit"] < 20
+
+
+async def test_refusals_count_behind_the_first_of_a_journal_too(service: FakeService, journal: Path) -> None:
+    async def before(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        return refusal(429, 0.01) if service.calls["submit"] <= 4 else None
+
+    service.before = before
+    async with make_client(service.base_url) as cl:
+        async with cl.batch(pages(8), journal=journal, concurrency=8) as batch:
+            await until(lambda: service.calls["submit"] >= 1)
+            assert batch.progress.submitting <= 1
+            async for outcome in batch:
+                assert outcome.ok
+    assert batch.report.refusals == 4
+
+
+async def test_downloads_that_are_refused_for_a_while_are_not_given_up(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloudlayer_async.downloads._REAL_WAIT", 0.01)
+    asked: Counter[str] = Counter()
+
+    async def busy(request: web.Request) -> web.StreamResponse | None:
+        asked[request.path] += 1
+        return refusal(429, 0.01) if asked[request.path] <= 9 else None
+
+    service.on_download = busy
+    async with make_client(service.base_url, retry=RetryPolicy(attempts=2)) as cl:
+        async with cl.batch(pages(3)) as batch:
+            async for outcome in batch:
+                assert outcome.ok, outcome.error

@@ -276,3 +276,119 @@ async def test_a_mix_of_faults_loses_nothing_and_pays_nothing_twice(
     assert len(files) == count and {file.stat().st_size for file in files} == {service.size}
     assert batch.report.ambiguous == 0 and batch.report.credits == count
     print(f"{count} items, seed {seed}: {dict(mix.struck)}; {batch.report}")
+
+
+# --- lists that look like proofs --------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: web.Response(body=b""),
+        lambda request: web.Response(status=204),
+        lambda request: web.json_response({"data": None, "message": "warming up"}),
+        lambda request: web.json_response([]) if "offset" in request.query else None,
+    ],
+    ids=["empty body", "no content", "null", "empty second page"],
+)
+async def test_an_empty_answer_is_no_list(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, answer: Any
+) -> None:
+    lost: list[str] = []
+
+    async def after(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        if body["name"].startswith("lost") and not lost:
+            lost.append(body["name"])
+            for _ in range(12):
+                service.add("somebody else's")
+            return reset(request)
+        return None
+
+    async def on_list(request: web.Request) -> web.Response | None:
+        found: web.Response | None = answer(request)
+        return found
+
+    service.after, service.on_list = after, on_list
+    outcomes = await run(cl, [*pages(1, name="lost"), *pages(2, start=5)], journal=journal, concurrency=1)
+    assert Counter(service.pages())["<p>page 0</p>"] == 1
+    assert [type(outcome.error) for outcome in outcomes] == [AmbiguousSubmissionError, type(None), type(None)]
+
+
+@pytest.mark.asyncio
+async def test_a_job_without_a_name_is_known_by_its_parameters(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path
+) -> None:
+    service.shows_names = False
+    service.after = lose("lost", accepted=True)
+    outcomes = await run(cl, [*pages(1), *pages(1, start=5, name="lost")], journal=journal, concurrency=1)
+    assert all(outcome.ok for outcome in outcomes)
+    assert service.accepted == 2 == service.calls["submit"]
+
+
+@pytest.mark.asyncio
+async def test_an_unshown_name_is_nobodys(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
+    def hide(shown: dict[str, Any]) -> None:
+        if "lost" in shown.get("name", ""):
+            del shown["name"], shown["params"]
+
+    service.after, service.on_show = lose("lost", accepted=True), hide
+    outcomes = await run(cl, [*pages(1), *pages(1, start=5, name="lost")], journal=journal, concurrency=1)
+    assert isinstance(outcomes[1].error, AmbiguousSubmissionError)
+    assert service.accepted == 2 == service.calls["submit"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("rewrite", [lambda name: name.replace("~", "_"), str.upper, lambda name: name[:7]])
+async def test_a_name_written_otherwise_may_be_the_one(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, rewrite: Any
+) -> None:
+    def rewritten(shown: dict[str, Any]) -> None:
+        shown["name"] = shown["params"]["name"] = rewrite(shown["name"])
+
+    service.after, service.on_show = lose("lost", accepted=True), rewritten
+    outcomes = await run(cl, [*pages(1, name="lost"), *pages(1, start=5)], journal=journal, concurrency=1)
+    assert isinstance(outcomes[0].error, AmbiguousSubmissionError)
+    assert service.accepted == 2 == service.calls["submit"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("lists", ["404", "empty"])
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_job_that_a_broken_reply_names_is_not_lost(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path, lists: str, readable: bool
+) -> None:
+    async def cut(request: web.Request, body: dict[str, Any]) -> web.Response:
+        text = f'{{"id": "{list(service.jobs)[-1]}", "status": "pend'
+        return web.Response(status=202, content_type="application/json", text=text)
+
+    async def on_list(request: web.Request) -> web.Response:
+        return refusal(404) if lists == "404" else web.json_response([])
+
+    async def unreadable(request: web.Request) -> web.Response:
+        return refusal(404)
+
+    service.after, service.on_list = cut, on_list
+    service.on_read = None if readable else unreadable
+    for _ in range(2):
+        (outcome,) = await run(cl, pages(1), journal=journal)
+        if readable:
+            assert outcome.ok
+        else:
+            assert outcome.error is not None and outcome.error.maybe_billed
+        assert service.accepted == 1 == service.calls["submit"]
+    if not readable:
+        async with batch_of(cl, pages(1, start=7), journal=journal) as batch:
+            async for outcome in batch:
+                assert outcome.error is not None and outcome.error.job_id == "job-2"
+        assert batch.report.ambiguous_items[0].job_id == "job-2"
+
+
+@pytest.mark.asyncio
+async def test_why_a_list_could_not_be_had_is_said(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
+    async def on_list(request: web.Request) -> web.Response:
+        return refusal(404)
+
+    service.before, service.on_list = lose("lost", accepted=False), on_list
+    (outcome,) = await run(cl, pages(1, name="lost"), journal=journal)
+    assert "HTTP 404" in str(outcome.error) and str(outcome.error).count("look for it") == 1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from servers import DONE, JOB, Service
+import pytest
+from servers import DONE, JOB, PDF, Service
 
-from cloudlayer_async import Cloudlayer, NotFoundError
+from cloudlayer_async import Cloudlayer, ConversionRequest, HtmlToPdf, NotFoundError, PollSchedule, UrlToPdf
 
 from .conftest import KEY, client_threads
 
@@ -93,3 +96,49 @@ def test_one_iterator_in_two_threads_gives_each_item_once(cl: Cloudlayer, servic
 
         together(take)
     assert sum(sizes) == 1_000_004
+
+
+def test_the_functions_of_a_batch_run_in_the_thread_that_waits(
+    service: Service, no_environment: None, tmp_path: Path
+) -> None:
+    job = {**DONE, "id": "7Kq2", "assetUrl": service.asset("/7Kq2.pdf", PDF, content_type="application/pdf")}
+    service.answers("POST /v2/html/pdf", JOB, status=202)
+    service.answers(f"GET /v2/jobs/{JOB['id']}", job)
+    here, seen = threading.get_ident(), dict[str, set[int]]()
+
+    def note(what: str) -> None:
+        seen.setdefault(what, set()).add(threading.get_ident())
+
+    with Cloudlayer(KEY, base_url=service.url, polling=PollSchedule(min_interval=0.01)) as cl:
+
+        def source() -> Iterator[HtmlToPdf]:
+            for number in range(3):
+                note("source")
+                yield HtmlToPdf(f"<p>{number}")
+
+        def place(request: ConversionRequest) -> Path:
+            note("save_to")
+            cl.last_limits  # noqa: B018 (it may use the client)
+            return tmp_path / "page.pdf"
+
+        report = cl.run_batch(source(), save_to=place, on_progress=lambda progress: note("on_progress"))
+    assert report.succeeded == 3 and len(list(tmp_path.iterdir())) == 3
+    assert seen == {"source": {here}, "save_to": {here}, "on_progress": {here}}
+
+
+def test_what_cuts_run_batch_short_has_its_report(service: Service, no_environment: None, tmp_path: Path) -> None:
+    pending = {**JOB, "id": "goes-on"}
+    service.answers("GET /v2/jobs/goes-on", pending)
+
+    def source() -> Iterator[UrlToPdf]:
+        yield UrlToPdf("https://example.com", name="mine")
+        while not service.count("GET /v2/jobs/goes-on"):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    service.answers("POST /v2/url/pdf", pending, status=202)
+    with Cloudlayer(KEY, base_url=service.url, polling=PollSchedule(min_interval=0.01)) as cl:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            cl.run_batch(source(), save_to=tmp_path)
+    assert [item.job_id for item in caught.value.report.in_flight] == ["goes-on"]  # type: ignore[attr-defined]
+    assert caught.value.maybe_billed is True  # type: ignore[attr-defined]
