@@ -3,7 +3,8 @@
 Format, version 1 (`PRAGMA user_version`; `PRAGMA application_id` is 0x636C6A31, "clj1")
 ----------------------------------------------------------------------------------------
 ``meta(name, value)`` holds ``id`` (the eight characters in its tokens), ``salt`` (hexadecimal), ``account`` (a salted
-digest of the API key; never the key) and ``base_url``. ``items`` has one row for each item:
+digest of the API key; never the key), ``owner`` (one of the account's uid, once a job has told it, by which the account is
+known when its key was rotated) and ``base_url``. ``items`` has one row for each item:
 
 =================  =====================================================================================================
 ``number``         the item's number, in the order in which items were first seen; its token is made of it
@@ -59,14 +60,14 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from ..errors import JournalError
+from ..errors import CloudlayerError, JournalError
 from .identity import Doubt, Tokens
 from .writer import Writer
 
@@ -158,6 +159,7 @@ class Journal:
         self._writer = writer
         self._run = 0
         self._step = 0
+        self._has_owner = False
         self.salt = b""
         self.tokens = Tokens("")
         self.mark = ""
@@ -167,7 +169,13 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, path: str | os.PathLike[str], *, key: str, base_url: str, on_fault: Callable[[JournalError], None]
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        key: str,
+        base_url: str,
+        on_fault: Callable[[JournalError], None],
+        ask_uid: Callable[[], Awaitable[str | None]],
     ) -> Journal:
         """Opens a journal, or makes it.
 
@@ -176,6 +184,8 @@ class Journal:
             key: The API key, of which a salted digest is kept.
             base_url: The service's address.
             on_fault: Called when the journal cannot be written any more.
+            ask_uid: Asks the service for the account's uid; only when the key is another than last time, since keys may
+                be rotated.
 
         Raises:
             JournalError: It is in use, damaged, no journal, of a newer version, another account's or another service's.
@@ -184,11 +194,26 @@ class Journal:
         journal = cls(Writer(Path.cwd() / path, _check, on_fault))
         try:
             await journal._writer.start()
-            await journal._writer.run(lambda connection: journal._set_up(connection, str(path), key, base_url))
+            owner = await journal._writer.run(lambda connection: journal._set_up(connection, str(path), key, base_url))
+            if owner is not None:
+                other = f"journal {str(path)!r}: it belongs to another account (its API key is another"
+                try:
+                    uid = await ask_uid() if owner else None
+                except CloudlayerError as error:
+                    raise JournalError(f"{other}, and the account of this one cannot be read: {error})") from error
+                if uid is None or _digest_of(uid, journal.salt) != owner:
+                    raise JournalError(f"{other})")
+                await journal._writer.run(lambda connection: journal._set_meta(connection, "account", key))
         except BaseException:
             await journal._writer.aclose()
             raise
         return journal
+
+    def belongs_to(self, uid: str) -> None:
+        """Writes down the account's uid, by which it is known after its key was rotated."""
+        if not self._has_owner:
+            self._has_owner = True
+            self._writer.post(lambda connection: self._set_meta(connection, "owner", uid))
 
     async def aclose(self) -> None:
         """Writes what waits, and closes the file."""
@@ -300,7 +325,8 @@ class Journal:
 
     # --- in the writing thread --------------------------------------------------------------------------------------
 
-    def _set_up(self, connection: sqlite3.Connection, path: str, key: str, base_url: str) -> None:
+    def _set_up(self, connection: sqlite3.Connection, path: str, key: str, base_url: str) -> str | None:
+        """Reads what must be known; where the key is another, gives the digest of the owner's uid, empty if not known."""
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if not version:
             self._make(connection, key, base_url)
@@ -309,14 +335,17 @@ class Journal:
         self.tokens = Tokens(meta["id"])
         if meta["base_url"] != base_url:
             raise JournalError(f"journal {path!r}: it belongs to {meta['base_url']}, not to {base_url}")
-        if meta["account"] != _account(key, self.salt):
-            raise JournalError(f"journal {path!r}: it belongs to another account (its API key is another)")
         self._run, self._step, accepted = connection.execute(
             "SELECT coalesce(max(run), 0) + 1, max(coalesce(max(intent_step), 0), coalesce(max(accepted_step), 0)),"
             " max(accepted_step) FROM items"
         ).fetchone()
         self.anchored = accepted is not None
         self.mark = f"{self.tokens.journal}-{self._run}-"
+        self._has_owner = "owner" in meta
+        return None if meta["account"] == _digest_of(key, self.salt) else meta.get("owner", "")
+
+    def _set_meta(self, connection: sqlite3.Connection, name: str, secret: str) -> None:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, _digest_of(secret, self.salt)))
 
     def _make(self, connection: sqlite3.Connection, key: str, base_url: str) -> None:
         for statement in filter(None, (part.strip() for part in _SCHEMA.split(";"))):
@@ -325,7 +354,7 @@ class Journal:
         meta = {
             "id": "".join(secrets.choice(_TOKEN_LETTERS) for _ in range(8)),
             "salt": salt.hex(),
-            "account": _account(key, salt),
+            "account": _digest_of(key, salt),
             "base_url": base_url,
         }
         connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
@@ -399,5 +428,5 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _account(key: str, salt: bytes) -> str:
-    return hashlib.blake2b(key.encode(), digest_size=20, key=salt).hexdigest()
+def _digest_of(secret: str, salt: bytes) -> str:
+    return hashlib.blake2b(secret.encode(), digest_size=20, key=salt).hexdigest()

@@ -98,7 +98,8 @@ def read_manifest(path: str | os.PathLike[str], *, bad_lines: Literal["refuse", 
 
     Args:
         path: The file.
-        bad_lines: ``"refuse"`` raises, naming the first twenty of them; ``"skip"`` leaves them out, and `Manifest.bad_lines` has them.
+        bad_lines: ``"refuse"`` raises, naming the first twenty of them; ``"skip"`` leaves them out, and the result's
+            `bad_lines` has all of them.
 
     Returns:
         An iterable of requests and pairs (key, request), with a length.

@@ -254,6 +254,7 @@ class AsyncBatch:
             key=await transport.current_key(),
             base_url=self._service.config.base_url,
             on_fault=self._stop,
+            ask_uid=self._service.ask_uid,
         )
 
     async def _supervise(self, stages: Stages, submitter: Submitter) -> None:

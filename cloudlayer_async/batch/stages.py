@@ -80,6 +80,8 @@ class Stages:
             return self._failure(item, error, conversion)
         credits = self._ledger.charge(item, _reported(job, conversion), succeeded=True)
         if self._journal is not None and item.number is not None:
+            if job.uid:
+                self._journal.belongs_to(job.uid)
             self._journal.finished(
                 item.number, credits=credits, asset_id=job.asset_id, content_type=document.content_type
             )

@@ -31,8 +31,8 @@ from ..errors import (
     ValidationError,
 )
 from ..jobs import Jobs
-from ..models import Job
-from ..protocol import Reply, read_call, read_list
+from ..models import Account, Job
+from ..protocol import Reply, read_call, read_list, read_model
 from ..requests import ConversionRequest, with_defaults
 from ..submission import submit_request
 from ..transport import Transport, logger
@@ -55,6 +55,11 @@ class Service:
     transport: Transport
     jobs: Jobs
     settle_time: float = SETTLE_TIME
+
+    async def ask_uid(self) -> str | None:
+        """The account's uid. Costs nothing."""
+        call = read_call(f"/{self.config.api_version}/account")
+        return (await self.transport.send(call, lambda reply: read_model(reply, Account))).uid
 
 
 class Submitter:

@@ -77,6 +77,7 @@ class FakeService:
         self.headers: dict[str, str] = {}
         self.filename: Callable[[Job], str] = lambda job: f"{job.name or job.id}.pdf"
         self.keys: set[str] = set()
+        self.account: dict[str, Any] = {}
         self.base_url = ""
         self._ids = itertools.count(1)
 
@@ -149,6 +150,9 @@ class FakeService:
             [self._shown(job) for job in newest[offset : None if limit is None else offset + limit]]
         )
 
+    async def show_account(self, request: web.Request) -> web.Response:
+        return web.json_response(self.account)
+
     async def asset(self, request: web.Request) -> web.StreamResponse:
         assert "X-API-Key" not in request.headers
         if self.on_download is not None and (answer := await self.on_download(request)) is not None:
@@ -182,6 +186,7 @@ class FakeService:
     async def running(self) -> AsyncIterator[FakeService]:
         app = web.Application(middlewares=[self._count], client_max_size=2**26)
         app.router.add_post("/{version}/{source}/{product}", self.convert)
+        app.router.add_get("/{version}/account", self.show_account)
         app.router.add_get("/{version}/jobs", self.list)
         app.router.add_get("/{version}/jobs/{id}", self.read)
         app.router.add_get("/asset/{id}", self.asset)

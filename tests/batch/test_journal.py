@@ -390,3 +390,20 @@ async def test_jobs_are_found_by_their_names_in_spite_of_the_token(
         service.add("somebody else's")
     (found,) = await cl.find_jobs(name="Invoice 7")
     assert found.name is not None and found.name.startswith("Invoice 7 ~")
+
+
+async def test_a_rotated_key_of_the_same_account_goes_on(service: FakeService, journal: Path) -> None:
+    service.on_show = lambda shown: shown.update(uid="user-1")
+    async with make_client(service.base_url) as cl:
+        assert (await run(cl, pages(1), journal=journal))[0].ok
+    for uid, key in (("user-1", "cl-rotated"), ("user-1", KEY)):
+        service.account = {"uid": uid}
+        async with make_client(service.base_url, api_key=key) as cl:
+            assert (await run(cl, pages(1), journal=journal))[0].ok
+    for account in ({"uid": "user-2"}, {}, []):  # the last is none that could be read
+        service.account = account  # type: ignore[assignment]
+        async with make_client(service.base_url, api_key="cl-another") as cl:
+            with pytest.raises(JournalError, match="another account"):
+                await run(cl, pages(1), journal=journal)
+    assert service.accepted == 1
+    assert b"user-1" not in journal.read_bytes()
