@@ -105,22 +105,33 @@ def free_path(folder: Path, name: str, taken: Callable[[Path], bool] | None = No
     The first few numbers are tried in turn; beyond, one is found in a few steps even among thousands of files, and it
     need not be the lowest one free. Another process may take the path at any moment: `PartialFile` copes with that.
     """
+    return free_numbered(folder, name, taken or os.path.lexists)[0]
+
+
+def free_numbered(folder: Path, name: str, taken: Callable[[Path], bool], above: int = 0) -> tuple[Path, int]:
+    """Like `free_path`, with the number as well.
+
+    Args:
+        folder: The folder.
+        name: The file's name.
+        taken: Whether a path is not free.
+        above: A number up to which all are known to be taken.
+    """
     stem, extension = os.path.splitext(name)
 
     def numbered(number: int) -> Path:
         return folder / (name if number == 1 else f"{stem} ({number}){extension}")
 
-    taken = taken or os.path.lexists
-    used, free = 0, 1
+    used, free = above, above + 1
     while taken(numbered(free)):
-        used, free = free, (free + 1 if free < _TRIED_IN_TURN else free * 2)
+        used, free = free, (free + 1 if free < above + _TRIED_IN_TURN else free * 2)
     while free - used > 1:
         middle = (used + free) // 2
         if taken(numbered(middle)):
             used = middle
         else:
             free = middle
-    return numbered(free)
+    return numbered(free), free
 
 
 # --- targets ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import attrs
 from ..conversion import AsyncConversion, Document, fetch_product
 from ..downloads import FileSink, Head, MemorySink, in_thread
 from ..errors import DownloadError, ValidationError
-from ..files import Reserve, Target, check_target, free_path, remove_parts, safe_filename
+from ..files import Reserve, Target, check_target, free_numbered, remove_parts, safe_filename
 from ..redaction import shown
 from ..requests import ConversionRequest
 
@@ -25,6 +25,7 @@ SavePath: TypeAlias = str | os.PathLike[str]
 SaveTo: TypeAlias = SavePath | Callable[[ConversionRequest], SavePath | Awaitable[SavePath]]
 """A folder, or a function that gives each request its path. A coroutine function is awaited."""
 
+_NUMBERS_KEPT: Final = 1_000
 _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -48,6 +49,8 @@ class Destination:
         self._function: Callable[[ConversionRequest], SavePath | Awaitable[SavePath]] | None = None
         self._folder: Path | None = None
         self._reserved: set[Path] = set()
+        self._numbers: dict[tuple[Path, str], int] = {}
+        """The last number that went behind a name which many files want, so that the next one is not looked for again."""
         self._swept: dict[Path, asyncio.Event] = {}
         self._lock = threading.Lock()
         if callable(save_to):
@@ -105,7 +108,14 @@ class Destination:
     def reserved(self, folder: Path, name: str) -> Iterator[Path]:
         """A free path that nobody else in this batch is given meanwhile; for threads."""
         with self._lock:
-            path = free_path(folder, name, lambda path: path in self._reserved or os.path.lexists(path))
+            above = self._numbers.pop((folder, name), 0)
+            path, number = free_numbered(
+                folder, name, lambda path: path in self._reserved or os.path.lexists(path), above
+            )
+            if number > 1:
+                self._numbers[folder, name] = number
+                if len(self._numbers) > _NUMBERS_KEPT:
+                    del self._numbers[next(iter(self._numbers))]
             self._reserved.add(path)
         try:
             yield path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudlayer_async import AsyncCloudlayer, HtmlToPdf, ValidationError
+from cloudlayer_async.batch.saving import Destination
 
 from .conftest import batch_of, pages
 from .service import FakeService
@@ -71,3 +73,20 @@ async def test_no_part_file_is_left(cl: AsyncCloudlayer, service: FakeService, t
             break
     assert not list((tmp_path / "out").glob(".*"))
     assert {path.stat().st_size for path in (tmp_path / "out").iterdir()} <= {3_000_000}
+
+
+async def test_names_that_all_want_are_numbered_without_counting_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Any] = []
+    exists = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: (looked_at.append(path), exists(path))[1])
+    destination = Destination(tmp_path)
+    for _ in range(500):
+        with destination.reserved(tmp_path, "document.pdf") as path:
+            path.touch()
+    assert len(list(tmp_path.iterdir())) == 500 and path.name == "document (500).pdf"
+    assert len(looked_at) < 1_100
+    (tmp_path / "document (501).pdf").touch()  # by somebody else
+    with destination.reserved(tmp_path, "document.pdf") as path:
+        assert path.name == "document (502).pdf"
