@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -11,7 +11,7 @@ from ..errors import ValidationError
 from ..files import PartialFile, check_target
 from ..jsontext import WireFault, json_bytes, parse_json
 from ..redaction import shown
-from ..requests import REQUEST_TYPES, ConversionRequest
+from ..requests import REQUEST_TYPES, BaseOptions, ConversionRequest
 from ..transport import logger
 from ..wire import from_dict, to_dict
 from .identity import check_key, split_entry
@@ -131,6 +131,10 @@ def write_manifest(requests: Iterable[Entry], path: str | os.PathLike[str]) -> i
         ValidationError: An entry is no request, or holds an open file; nothing was written.
         OSError: The disk is full, or the like.
     """
+    if isinstance(requests, (BaseOptions, str, bytes, Mapping)) or not isinstance(requests, Iterable):
+        raise ValidationError(
+            f"requests must be an iterable of request objects, not {shown(requests)}", field="requests"
+        )
     target = check_target(path)
     if target.is_folder:
         raise ValidationError(f"{os.fspath(path)!r} is a folder: give the file to write", field="path")

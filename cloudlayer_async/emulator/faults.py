@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from email.utils import formatdate
 from itertools import count
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
@@ -47,6 +47,10 @@ PLACES: frozenset[str] = frozenset(
 """Where faults can strike; see `Fault.on`."""
 
 HEADER = "X-Emulator-Fault"
+
+
+_REPLACING: Final = ("status", "reset")
+"""Kinds that take the reply's place: one request can have one of them."""
 
 
 def _at_least(minimum: float) -> Any:
@@ -255,7 +259,7 @@ class FaultBoard:
         return tuple(self._active.values())
 
     def pick(self, kinds: Collection[Kind], names: Collection[str], extra: Iterable[Fault] = ()) -> list[Fault]:
-        """Return the faults that strike now, and count them.
+        """Return the faults that strike now, and count them. Of those that take the reply's place only the first strikes.
 
         Args:
             kinds: The kinds that can strike at this place.
@@ -271,6 +275,8 @@ class FaultBoard:
             fault = active.fault
             if fault.kind not in kinds or not (fault.on == "*" or fault.on in names):
                 continue
+            if fault.kind in _REPLACING and any(other.kind in _REPLACING for other in striking):
+                continue  # its turn comes with another request
             if fault.probability < 1 and self._random.random() >= fault.probability:
                 continue
             active.hits += 1

@@ -101,3 +101,10 @@ def test_a_key_is_given_once(tmp_path: Path) -> None:
     manifest = read_manifest(path, bad_lines="skip")
     assert [key for key, _ in manifest] == ["a", "b"] and len(manifest) == 2 and list(manifest.bad_lines) == [3]
     assert "2 requests, 1 bad lines" in repr(manifest)
+
+
+@pytest.mark.parametrize("requests", [HtmlToPdf("<p>"), "lines", {"a": HtmlToPdf("<p>")}, None])
+def test_what_is_no_list_of_requests_is_not_written(tmp_path: Path, requests: Any) -> None:
+    with pytest.raises(ValidationError, match="requests must be an iterable"):
+        write_manifest(requests, tmp_path / "batch.jsonl")
+    assert not list(tmp_path.iterdir())

@@ -238,6 +238,15 @@ async def test_a_header_that_makes_no_sense_is_refused(caller: Caller) -> None:
         assert response.status == 400
 
 
+@pytest.mark.asyncio
+async def test_one_request_has_one_of_those_that_take_the_replys_place(caller: Caller) -> None:
+    for fault in ({"status": 500}, {"status": 400}):
+        caller.emulator.faults.add("status", on="conversions", count=1, **fault)
+    caller.emulator.faults.add("latency", on="conversions", seconds=0.001)
+    assert [(await send(caller))[0] for _ in range(3)] == [500, 400, 202]
+    assert caller.emulator.faults.struck == {"status": 2, "latency": 3}
+
+
 @pytest.mark.parametrize(
     "raw",
     [
