@@ -45,6 +45,8 @@ from .slots import Slots
 
 _LONGEST_PAUSE: Final = 30.0
 """Seconds of the longest pause after a refusal that does not say for how long."""
+_TAKEN_AT_ITS_WORD: Final = 5
+"""After so many refusals in a row that say for how long, pauses grow, whatever they say."""
 
 
 @attrs.frozen(kw_only=True)
@@ -288,9 +290,9 @@ class Submitter:
         doubled = 2.0 ** min(self._refused_in_a_row, 10)
         if wait is None:
             wait = min(longest, _LONGEST_PAUSE, 0.5 * doubled) * (1 + random.random()) / 2
-        elif self._refused_in_a_row > 1:
-            # "In 0 seconds", said again and again, is not taken at its word.
-            wait = max(wait, min(longest, _LONGEST_PAUSE, 0.05 * doubled))
+        elif self._refused_in_a_row > _TAKEN_AT_ITS_WORD:
+            # "In 0 seconds", said again and again.
+            wait = max(wait, min(longest, _LONGEST_PAUSE, 0.01 * doubled))
         self._pace.hold(wait)
         self._slots.refused(item.era)
         await self._slots.requeue()
