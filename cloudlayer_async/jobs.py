@@ -62,6 +62,12 @@ def _job_of(reply: Reply) -> Job:
     return read_model(reply, Job)
 
 
+def shown_names(job: Job) -> tuple[str | None, str | None]:
+    """A job's name, and the one in the parameters that the service echoes: not every list shows both."""
+    echoed = job.params.get("name") if job.params is not None else None
+    return job.name, echoed if isinstance(echoed, str) else None
+
+
 async def find_listed(
     listed: AsyncGenerator[Job], *, name: str | None = None, since: datetime | None = None
 ) -> list[Job]:
@@ -81,7 +87,7 @@ async def find_listed(
             looked_at += 1
             if moment is not None and job.timestamp is not None and job.timestamp < moment:
                 break
-            if name is None or job.name == name or (job.name and _TOKEN.sub("", job.name) == name):
+            if name is None or any(said and name in (said, _TOKEN.sub("", said)) for said in shown_names(job)):
                 found.append(job)
             if moment is None and looked_at == _LOOKED_AT:
                 break

@@ -139,7 +139,8 @@ class Transport:
                 except BaseException:
                     shared.api_gate.release()
                     raise
-                patience = None if within is None else began + within - time.monotonic()
+                # However long the wait for a place was: a read that is made at all is given the time for it.
+                patience = None if within is None else max(_LAST_READ, began + within - time.monotonic())
                 started = time.monotonic()
                 outcome = await self._attempt(call, body, departure, upload.known_bytes, patience)
                 reply, fault = outcome.reply, outcome.fault
@@ -204,7 +205,7 @@ class Transport:
             raise
 
     async def _admitted(self, deadline: float) -> bool:
-        """Waits for the end of a pause and for a place at the gate; False, and no place, when that comes too late."""
+        """Waits for the end of a pause and for a place at the gate; False, and no place, when the pause ends too late."""
         shared = self.shared
         while True:
             if shared.pace.remaining() and not await shared.pace.ready(deadline):

@@ -96,3 +96,16 @@ async def test_a_failing_page_is_the_callers_to_see() -> None:
     assert (await anext(items)).id == "1"
     with pytest.raises(ConnectionError):
         await anext(items)
+
+
+@pytest.mark.asyncio
+async def test_a_busy_list_without_pages_is_not_asked_for_ever() -> None:
+    asked = 0
+
+    async def fetch(offset: int | None) -> list[Job]:
+        nonlocal asked
+        asked += 1  # a new job on top each time, and no heed to the offset
+        return [job(number) for number in range(asked + 9, asked - 1, -1)]
+
+    found = await collected(fetch)
+    assert asked < 10 and len(found) == len(set(found)) >= 10

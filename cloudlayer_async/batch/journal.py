@@ -337,9 +337,9 @@ class Journal:
             raise JournalError(f"journal {path!r}: it belongs to {meta['base_url']}, not to {base_url}")
         self._run, self._step, accepted = connection.execute(
             "SELECT coalesce(max(run), 0) + 1, max(coalesce(max(intent_step), 0), coalesce(max(accepted_step), 0)),"
-            " max(accepted_step) FROM items"
+            " max(state IN ('submitted', 'finished', 'failed') OR accepted_step IS NOT NULL) FROM items"
         ).fetchone()
-        self.anchored = accepted is not None
+        self.anchored = bool(accepted)
         self.mark = f"{self.tokens.journal}-{self._run}-"
         self._has_owner = "owner" in meta
         return None if meta["account"] == _digest_of(key, self.salt) else meta.get("owner", "")

@@ -25,6 +25,7 @@ import anyio
 import attrs
 
 from ..errors import CloudlayerError
+from ..jobs import shown_names
 from ..models import Job
 from .identity import Doubt, Tokens
 
@@ -60,10 +61,11 @@ class Entry:
     @classmethod
     def of(cls, job: Job, tokens: Tokens) -> Entry:
         """What a job in a list shows: its name, or the one in the parameters that the service echoes."""
-        name = job.name
-        if not name and job.params is not None:
-            name = str(job.params.get("name") or "")
-        return cls(tokens.number_in(name), name)
+        name, echoed = shown_names(job)
+        number = tokens.number_in(name)
+        if number is None:
+            number = tokens.number_in(echoed)
+        return cls(number, name or echoed or (None if job.params is None else ""))
 
     def may_be(self, label: str) -> bool:
         """Whether it may be the job that was submitted under this name."""

@@ -203,14 +203,15 @@ class Stages:
         if record is None or self._journal is None:
             self._reserve(item)
             return await self._submitter.submit(item, item.request, None)
-        if record.job_id is not None:
+        is_settled = record.state not in (State.AMBIGUOUS, State.INTENT)
+        if record.job_id is not None and is_settled:
             item.spent_before = record.credits
             return self._submitter.attached(record.job_id)
         request = durable(item.request, self._config, self._journal.tokens, record.number)
         item.label = request.name
-        if record.state in (State.AMBIGUOUS, State.INTENT):
-            item.maybe_sent = True
-            raise self._submitter.unproven(item, "an earlier run sent it, and no answer came")
+        if not is_settled:
+            item.spent_before = record.credits
+            return await self._submitter.settled_earlier(item, record.job_id)
         if record.state is not State.OPEN:
             raise DownloadError(
                 "its product came with the reply of an earlier run, and was not saved: it cannot be had again"

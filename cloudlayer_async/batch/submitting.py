@@ -40,7 +40,7 @@ from .ending import NotSubmitted, Stop, is_final
 from .identity import Doubt, Tokens
 from .journal import Journal
 from .ledger import Item, Ledger, Stage
-from .settling import SETTLE_TIME, Settlement, Verdict
+from .settling import SETTLE_TIME, Entry, Settlement, Verdict
 from .slots import Slots
 
 _LONGEST_PAUSE: Final = 30.0
@@ -297,13 +297,42 @@ class Submitter:
         self._slots.refused(item.era)
         await self._slots.requeue()
 
-    async def _named_in_reply(self, job_id: str) -> AsyncConversion | None:
-        """The handle of the job that a reply seems to name, which could not be read otherwise; None where there is none."""
+    async def _confirmed(self, item: Item, job_id: str) -> AsyncConversion | None:
+        """The handle of the job that an unreadable reply seemed to name, if that is the item's: it carries its token.
+
+        An id out of such a reply is a guess. None where there is no such job, or it is another's, or does not show whose.
+        """
+        assert self._journal is not None
         try:
             job = await self._service.jobs.get(job_id)
         except NotFoundError:
             return None
-        return self.attached(job.id, job)
+        is_ours = Entry.of(job, self._journal.tokens).number == item.number
+        return self.attached(job.id, job) if is_ours else None
+
+    async def settled_earlier(self, item: Item, job_id: str | None) -> AsyncConversion:
+        """The handle of an item that an earlier run sent without an answer that could be read.
+
+        Raises:
+            AmbiguousSubmissionError: Its job is not known for certain.
+            NotSubmitted: Nothing can be told any more: the key was revoked, or the like.
+        """
+        assert self._journal is not None
+        assert item.number is not None
+        item.maybe_sent = True
+        cause: CloudlayerError | None = None
+        try:
+            found = None if job_id is None else await self._confirmed(item, job_id)
+        except CloudlayerError as fault:
+            if is_final(fault):
+                raise NotSubmitted(fault) from fault
+            found, cause = None, fault
+        if found is None:
+            error = self.unproven(item, "an earlier run sent it, and no answer came that could be read", cause)
+            error.job_id = job_id
+            raise error
+        self._journal.accepted(item.number, found.job_id)
+        return found
 
     async def _settled(self, item: Item, error: CloudlayerError, step: int) -> AsyncConversion | None:
         """The handle of a job that exists after all; None when it is proven that there is none.
@@ -319,7 +348,7 @@ class Submitter:
         item.maybe_sent = True
         why = ""
         try:
-            if error.job_id is not None and (named := await self._named_in_reply(error.job_id)) is not None:
+            if error.job_id is not None and (named := await self._confirmed(item, error.job_id)) is not None:
                 return named
             found = await self._settlement.settle(Doubt(item.number, item.label, step))
         except CloudlayerError as fault:

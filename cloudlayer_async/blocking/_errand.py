@@ -46,6 +46,10 @@ class _Question:
             self._settle(self._function(), None)
         except Exception as error:
             self._settle(None, error)
+        except BaseException:
+            # Whoever catches it and goes on must not wait for an answer that never comes.
+            self._settle(None, RuntimeError("a function of the caller's was interrupted"))
+            raise
 
     def decline(self) -> None:
         """Answers in the place of a caller who has gone."""

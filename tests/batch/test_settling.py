@@ -392,3 +392,68 @@ async def test_why_a_list_could_not_be_had_is_said(cl: AsyncCloudlayer, service:
     service.before, service.on_list = lose("lost", accepted=False), on_list
     (outcome,) = await run(cl, pages(1, name="lost"), journal=journal)
     assert "HTTP 404" in str(outcome.error) and str(outcome.error).count("look for it") == 1
+
+
+@pytest.mark.asyncio
+async def test_an_id_that_a_broken_reply_seems_to_name_is_not_believed(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path
+) -> None:
+    async def cut(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        if len(service.jobs) != 2:
+            return None
+        text = '{"previousJob": {"id": "job-1"}, "id": "job-2", "sta'
+        return web.Response(status=202, content_type="application/json", text=text)
+
+    service.after = cut
+    for _ in range(2):
+        outcomes = await run(cl, pages(2), journal=journal, concurrency=1)
+        assert [outcome.job.id for outcome in outcomes if outcome.job] == ["job-1", "job-2"]
+    assert service.accepted == 2
+
+
+@pytest.mark.asyncio
+async def test_an_id_that_nobody_knows_stays_a_doubt(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
+    async def portal(request: web.Request, body: dict[str, Any]) -> web.Response | None:
+        if body["name"].startswith("lost"):
+            return web.Response(text='<script>x = {"id": "widget-7"}</script>', content_type="text/html")
+        return None
+
+    service.before = portal
+    for _ in range(3):
+        async with batch_of(cl, [*pages(1), *pages(1, start=1, name="lost")], journal=journal) as batch:
+            outcomes = [outcome async for outcome in batch]
+        (error,) = [outcome.error for outcome in outcomes if outcome.error is not None]
+        assert isinstance(error, AmbiguousSubmissionError) and error.job_id == "widget-7"
+        assert batch.report.ambiguous == 1 and batch.report.failed == 0
+    assert service.calls["submit"] == 2
+
+
+@pytest.mark.asyncio
+async def test_a_job_found_by_the_id_in_a_broken_reply_must_show_in_lists(
+    cl: AsyncCloudlayer, service: FakeService, journal: Path
+) -> None:
+    async def cut(request: web.Request, body: dict[str, Any]) -> web.Response:
+        text = f'{{"id": "{list(service.jobs)[-1]}", "sta'
+        return web.Response(status=202, content_type="application/json", text=text)
+
+    async def broken(request: web.Request) -> web.Response:
+        return refusal(404)
+
+    async def empty(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    service.after, service.on_list, service.on_read = cut, broken, broken
+    assert not (await run(cl, pages(1), journal=journal))[0].ok
+    service.on_read = None
+    assert (await run(cl, pages(1), journal=journal))[0].ok
+    service.after, service.on_list = lose("", accepted=True), empty
+    outcomes = await run(cl, pages(2), journal=journal)
+    assert outcomes[0].ok and isinstance(outcomes[1].error, AmbiguousSubmissionError)
+    assert service.accepted == 2
+
+
+@pytest.mark.asyncio
+async def test_find_jobs_sees_what_settling_sees(cl: AsyncCloudlayer, service: FakeService, journal: Path) -> None:
+    service.shows_names = False
+    await run(cl, pages(2, name="Invoice 7"), journal=journal)
+    assert {job.id for job in await cl.find_jobs(name="Invoice 7")} == {"job-1", "job-2"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import BlockingPortal
-from servers import DONE, RawServer, Service, http, silence
+from servers import DONE, JOB, PDF, RawServer, Service, http, silence
 
-from cloudlayer_async import Cloudlayer, HtmlToPdf, Job, UrlToPdf
+from cloudlayer_async import Cloudlayer, ConversionRequest, HtmlToPdf, Job, PollSchedule, UrlToPdf
 
 from .conftest import KEY, Gate, StartRaw, happens, interrupt_when, run_script
 
@@ -214,3 +214,32 @@ def interrupted(call, most):
 def test_at_any_moment(service: Service, tmp_path: Path, rest: str) -> None:
     """Wherever it comes, it goes on to the caller, and the client stays usable."""
     run_script(ANY_MOMENT + rest, service, tmp_path)
+
+
+@pytest.mark.timeout(30)
+def test_interrupted_in_a_function_of_ones_own_and_going_on(
+    service: Service, no_environment: None, tmp_path: Path
+) -> None:
+    job = {**DONE, "id": "7Kq2", "assetUrl": service.asset("/7Kq2.pdf", PDF, content_type="application/pdf")}
+    service.answers("POST /v2/html/pdf", JOB, status=202)
+    service.answers(f"GET /v2/jobs/{JOB['id']}", job)
+    calls = 0
+
+    def place(request: ConversionRequest) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return tmp_path / f"{calls}.pdf"
+
+    outcomes = []
+    with Cloudlayer(KEY, base_url=service.url, polling=PollSchedule(min_interval=0.01)) as cl:
+        with cl.batch([HtmlToPdf(f"<p>{number}") for number in range(4)], save_to=place) as batch:
+            while True:
+                try:
+                    outcomes.append(next(batch))
+                except StopIteration:
+                    break
+                except KeyboardInterrupt:
+                    continue
+    assert len(outcomes) == 4 and sum(outcome.ok for outcome in outcomes) == 3
