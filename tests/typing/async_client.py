@@ -8,21 +8,29 @@ from typing import assert_type
 
 from cloudlayer_async import (
     ApiError,
+    AsyncBatch,
     AsyncCloudlayer,
     AsyncConversion,
     Attempt,
+    BatchReport,
+    ConversionRequest,
     Document,
+    HtmlToImage,
     HtmlToPdf,
     Job,
     JobStatus,
     Limits,
     Margin,
+    Outcome,
     Preview,
     ResponseInfo,
     RetryPolicy,
     Timeouts,
+    UrlToPdf,
     UserStorage,
     from_dict,
+    read_manifest,
+    show_progress,
     to_dict,
 )
 
@@ -84,3 +92,23 @@ def configured() -> AsyncCloudlayer:
 
 def failed(error: ApiError) -> tuple[int, str, bool, str | None]:
     return error.status, error.message, error.maybe_billed, error.job_id
+
+
+async def place(request: ConversionRequest) -> Path:
+    return Path(f"{request.name}.pdf")
+
+
+async def batches(cl: AsyncCloudlayer) -> None:
+    mixed = [HtmlToPdf("<p>"), UrlToPdf("https://example.com"), HtmlToImage("<p>")]
+    keyed = ((str(number), HtmlToPdf("<p>")) for number in range(3))
+    async with cl.batch([*mixed, ("key", HtmlToPdf("<p>"))], save_to=place, on_progress=show_progress()) as batch:
+        assert_type(batch, AsyncBatch)
+        async for outcome in batch:
+            assert_type(outcome, Outcome)
+            assert_type(outcome.path, Path | None)
+    assert_type(batch.report, BatchReport)
+    for requests in (mixed, read_manifest("batch.jsonl")):
+        assert_type(await cl.run_batch(requests, save_to="out/", journal=Path("run.db")), BatchReport)
+    await cl.run_batch(keyed, save_to=lambda request: f"{request.kind}.pdf")
+    await cl.run_batch(mixed)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    cl.batch(["<p>"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
