@@ -234,7 +234,7 @@ class Stages:
 
 
 def _as_given(path: Path, place: Place | None) -> Path:
-    """A path of the journal, which are absolute, below the folder as its caller wrote it, if it is the same."""
+    """A journal's path, which is absolute, as one below the folder that the caller named, if it is that folder's."""
     same = place is not None and place.folder.absolute() == path.parent
     return place.folder / path.name if place is not None and same else path
 

@@ -24,7 +24,6 @@ from ..errors import (
     AmbiguousSubmissionError,
     CloudlayerError,
     JournalError,
-    NotFoundError,
     RateLimitError,
     ServiceUnavailableError,
     UnexpectedResponseError,
@@ -300,12 +299,15 @@ class Submitter:
     async def _confirmed(self, item: Item, job_id: str) -> AsyncConversion | None:
         """The handle of the job that an unreadable reply seemed to name, if that is the item's: it carries its token.
 
-        An id out of such a reply is a guess. None where there is no such job, or it is another's, or does not show whose.
+        An id out of such a reply is a guess. None where there is no such job, or it cannot be read, or it is another's, or
+        does not show whose: there the lists must tell.
         """
         assert self._journal is not None
         try:
             job = await self._service.jobs.get(job_id)
-        except NotFoundError:
+        except CloudlayerError as fault:
+            if is_final(fault):
+                raise
             return None
         is_ours = Entry.of(job, self._journal.tokens).number == item.number
         return self.attached(job.id, job) if is_ours else None
@@ -320,15 +322,12 @@ class Submitter:
         assert self._journal is not None
         assert item.number is not None
         item.maybe_sent = True
-        cause: CloudlayerError | None = None
         try:
             found = None if job_id is None else await self._confirmed(item, job_id)
         except CloudlayerError as fault:
-            if is_final(fault):
-                raise NotSubmitted(fault) from fault
-            found, cause = None, fault
+            raise NotSubmitted(fault) from fault
         if found is None:
-            error = self.unproven(item, "an earlier run sent it, and no answer came that could be read", cause)
+            error = self.unproven(item, "an earlier run sent it, and no answer came that could be read")
             error.job_id = job_id
             raise error
         self._journal.accepted(item.number, found.job_id)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from cloudlayer_async import AmbiguousSubmissionError, AsyncCloudlayer, ServerError
+from cloudlayer_async import AmbiguousSubmissionError, AsyncCloudlayer, RetryPolicy, ServerError
 from cloudlayer_async.batch.identity import Doubt
 from cloudlayer_async.batch.settling import Entry, Verdict, judge
 
@@ -457,3 +457,20 @@ async def test_find_jobs_sees_what_settling_sees(cl: AsyncCloudlayer, service: F
     service.shows_names = False
     await run(cl, pages(2, name="Invoice 7"), journal=journal)
     assert {job.id for job in await cl.find_jobs(name="Invoice 7")} == {"job-1", "job-2"}
+
+
+@pytest.mark.asyncio
+async def test_where_the_job_that_a_broken_reply_names_cannot_be_read_the_list_tells(
+    service: FakeService, journal: Path
+) -> None:
+    async def cut(request: web.Request, body: dict[str, Any]) -> web.Response:
+        text = f'{{"id": "{list(service.jobs)[-1]}", "sta'
+        return web.Response(status=202, content_type="application/json", text=text)
+
+    async def broken(request: web.Request) -> web.Response | None:
+        return None if service.calls["list"] else refusal(500)
+
+    service.after, service.on_read = cut, broken
+    async with make_client(service.base_url, retry=RetryPolicy(attempts=1)) as cl:
+        (outcome,) = await run(cl, pages(1), journal=journal)
+    assert outcome.ok and service.accepted == 1 == service.calls["submit"]
