@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -370,9 +370,9 @@ async def save_document(
     return Document(filename=head.filename, content_type=head.content_type, job=conversion.job, path=saved)
 
 
-async def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str]) -> Head:
+def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str] | None) -> Awaitable[Head]:
     """Puts a conversion's product into a sink, once its job has ended; `rename` is given the name as it came."""
-    return await conversion._fetch(sink, None, rename)
+    return conversion._fetch(sink, None, rename)
 
 
 def submission_cost(conversion: AsyncConversion) -> float | None:

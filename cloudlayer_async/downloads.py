@@ -34,7 +34,7 @@ _REAL_WAIT: Final = 1.0
 _EXPIRED: Final = (401, 403, 404, 410)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class AssetAddress:
     """Where a product is, and how to learn a fresh address when this one has expired."""
 
@@ -47,7 +47,7 @@ class AssetAddress:
     """Makes another name of the one that came, before that is made safe and short."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Head:
     """What is known of a product before its bytes."""
 
@@ -236,8 +236,9 @@ class Downloads:
         """Reads a body into the sink; the reason in words when it broke off."""
         try:
             await sink.begin(head)
-            while chunk := await body.more():
-                await sink.add(chunk)
+            while not body.ended:
+                if chunk := await body.more():
+                    await sink.add(chunk)
         except _BrokenOff as error:
             return str(error)
         except OSError as error:
@@ -247,8 +248,9 @@ class Downloads:
 
 async def _streamed(body: _Body, asset: AssetAddress) -> AsyncGenerator[bytes]:
     try:
-        while chunk := await body.more():
-            yield chunk
+        while not body.ended:
+            if chunk := await body.more():
+                yield chunk
         return
     except _BrokenOff as error:
         reason = str(error)
@@ -266,24 +268,29 @@ class _Body:
         promised = "" if "Content-Encoding" in response.headers else response.headers.get("Content-Length", "")
         self._promised = int(promised) if promised.isdigit() else None
         self._received = 0
+        self.ended = False
+        """Whether all of them were given."""
 
     async def more(self) -> bytes:
-        """The next bytes; none at the end.
+        """The next bytes, if there are any more.
 
         Raises:
             _BrokenOff: The end came too soon.
         """
+        content = self._content
         try:
-            if self._content.is_eof():  # the rest of it is here: nothing to wait for
-                chunk = self._content.read_nowait()
+            if content.is_eof():  # the rest of it is here: nothing to wait for
+                chunk = content.read_nowait()
             else:
                 with self._patience():
-                    chunk = await self._content.readany()
+                    chunk = await content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = _reason(error)
         else:
             self._received += len(chunk)
-            if chunk or self._promised is None or self._promised == self._received:
+            whole = self._promised is None or self._promised == self._received
+            self.ended = whole and (not chunk or content.at_eof())
+            if chunk or self.ended:
                 return chunk
             reason = f"{self._received:,} of {self._promised:,} bytes came"
         raise _BrokenOff(f"the download broke off: {reason}")
@@ -368,7 +375,8 @@ def _head(response: aiohttp.ClientResponse, asset: AssetAddress) -> Head:
 def _last_segment(url: str) -> str:
     """The end of an address's path, decoded."""
     host_and_path = url.partition("#")[0].partition("?")[0].partition("://")[2]
-    return unquote(host_and_path.partition("/")[2].rpartition("/")[2])
+    segment = host_and_path.partition("/")[2].rpartition("/")[2]
+    return unquote(segment) if "%" in segment else segment
 
 
 def named(name: str | None, content_type: str) -> str:

@@ -28,7 +28,7 @@ _FOLDER_ENDS: Final = ("/", os.sep)
 _FALLBACK: Final = "document"
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*]')
-_EXTENSION: Final = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9]{1,10}", re.ASCII | re.IGNORECASE)
+_EXTENSION: Final = re.compile(r"\.(?=[0-9]*[a-z])[a-z0-9]{1,10}\Z", re.ASCII | re.IGNORECASE)
 _RESERVED: Final = re.compile(
     r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?",
     re.IGNORECASE | re.DOTALL,
@@ -59,7 +59,7 @@ def safe_filename(name: str | None, *, default: str = _FALLBACK, extension: str 
         A name that is not empty and has no separator in it.
     """
     base = _cleaned(name or "") or _cleaned(default) or _FALLBACK
-    if extension and not _EXTENSION.fullmatch(os.path.splitext(base)[1]) and (added := _cleaned(extension)):
+    if extension and not _EXTENSION.search(base) and (added := _cleaned(extension)):
         base = f"{base}.{added}"
     base = _shortened(base, MAX_NAME_BYTES)
     if _RESERVED.fullmatch(base):
@@ -90,6 +90,8 @@ def _trimmed(name: str) -> str:
 
 
 def _shortened(name: str, most: int) -> str:
+    if len(name) * 4 <= most:  # no character takes more than four bytes
+        return name
     encoded = name.encode()
     if len(encoded) <= most:
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import re
 import sys
@@ -112,8 +113,10 @@ class Jobs:
 
     async def get(self, job_id: str, *, within: float | None = None) -> Job:
         """One job, read now; `within` is for how many seconds the answer is of use."""
-        call = HttpCall(method="GET", path=f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
-        return await self._transport.send(call, _job_of, within=within)
+        return await self._transport.send(self._reading(job_id), _job_of, within=within)
+
+    def _reading(self, job_id: str) -> HttpCall:
+        return HttpCall(method="GET", path=f"/{self._version}/jobs/{path_segment(job_id, 'job_id')}")
 
     def submitted(self, job_id: str, *, has_webhook: bool) -> None:
         """Notes a job just accepted, so that news of it are known to be ours."""
@@ -150,7 +153,8 @@ class Jobs:
                 on_update=on_update,
             )
         news.found(job_id, ended)
-        logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
         if ended.is_error:
             raise JobFailedError(ended)
         return ended
@@ -166,15 +170,15 @@ class Jobs:
                     yield update
 
     def _reader(self, job_id: str, timeout: float, ear: Ear | None) -> ReadJob:
-        path_segment(job_id, "job_id")
+        call = self._reading(job_id)
         self._transport.shared.enter()
         deadline = time.monotonic() + timeout
 
-        async def read(wanted: str) -> Job:
+        async def read(_: str) -> Job:
             if ear is not None and (announced := ear.heard()) is not None:
                 return announced  # the receiver has just read it
             # The transport's own repeats must not outlast the wait.
             left = deadline - time.monotonic()
-            return await self.get(wanted, within=None if math.isinf(left) else left)
+            return await self._transport.send(call, _job_of, within=None if math.isinf(left) else left)
 
         return read

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
@@ -125,8 +126,8 @@ class PollSchedule:
 def _quantile(ordered: Sequence[float], share: float) -> float:
     place = share * (len(ordered) - 1)
     below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    low = ordered[below]
+    return low + (ordered[below + 1] - low) * (place - below) if place > below else low
 
 
 # --- what finished jobs teach -----------------------------------------------------------------------------------
@@ -136,16 +137,27 @@ class Durations:
     """How long the last finished jobs of each type took, as seen by the waiters of one client and its siblings."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, deque[float]] = {}
+        self._latest: dict[str, deque[float]] = {}
+        self._ordered: dict[str, list[float]] = {}
+        """The same, shortest first: where they come in order, a schedule has next to nothing to sort."""
 
     def record(self, job_type: str | None, seconds: float) -> None:
         """Remember one finished job; the oldest of its type is forgotten. Without a type nothing is remembered."""
-        if job_type:
-            self._seconds.setdefault(job_type, deque(maxlen=REMEMBERED)).append(seconds)
+        if not job_type:
+            return
+        latest = self._latest.get(job_type)
+        if latest is None:
+            latest = self._latest[job_type] = deque()
+            self._ordered[job_type] = []
+        ordered = self._ordered[job_type]
+        if len(latest) == REMEMBERED:
+            del ordered[bisect_left(ordered, latest.popleft())]
+        latest.append(seconds)
+        insort(ordered, seconds)
 
-    def history(self, job_type: str | None) -> tuple[float, ...]:
-        """The seconds of the last finished jobs of this type, oldest first; empty for a type that is not known."""
-        return tuple(self._seconds.get(job_type or "", ()))
+    def history(self, job_type: str | None) -> Sequence[float]:
+        """The seconds of the last finished jobs of this type, shortest first; empty for a type that is not known."""
+        return tuple(self._ordered.get(job_type or "", ()))
 
 
 def observed_duration(pending_at: float, finished_at: float, process_time: float | None) -> float:
@@ -234,6 +246,8 @@ class Pace:
 
     def remaining(self) -> float:
         """Seconds until the hold ends; 0 when there is none."""
+        if self._held_until == -math.inf:  # never held: there is no clock to be read
+            return 0.0
         return max(0.0, self._held_until - self._clock())
 
     async def ready(self, deadline: float = math.inf) -> bool:
@@ -297,8 +311,8 @@ class Pace:
     def refund(self) -> None:
         """Two turns for one: its poll found the job ended, so it was not one that finds nothing, and others may, too."""
         self._earned = min(self._earned + 2, TURNS_EARNED)
-        # At once, to those who are awake: with a timer for each, turns that come back would lie unused until it rings.
-        self._serve()
+        if self._queue:  # at once, to those who are awake: turns that come back would lie unused until a timer rings
+            self._serve()
 
     def _next_at(self) -> float:
         """When the next turn is free, unused ones counted."""

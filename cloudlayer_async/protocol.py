@@ -151,25 +151,26 @@ def _stores(request: BaseOptions, version: ApiVersion) -> bool:
     return version == "v2" or is_async(request, version)  # on v1, async brings storage along
 
 
-def check_combination(request: BaseOptions, *, version: ApiVersion, local: bool) -> None:
+def check_combination(request: BaseOptions, *, version: ApiVersion, asynchronous: bool, local: bool) -> None:
     """Refuses the combinations of options that the service would refuse, or lose the product of (section 6.2).
 
     Args:
         request: The request.
         version: The API version, which decides the defaults of `async_` and `storage`.
+        asynchronous: See `is_async`.
         local: Whether the service is on this machine: only then may a webhook be plain http.
 
     Raises:
         ValidationError: Naming the option at fault.
     """
     cls = type(request).__name__
-    asynchronous = is_async(request, version)
-    if _is_batch(request) and request.async_ is False:
+    is_batch = _is_batch(request)
+    if is_batch and request.async_ is False:
         raise ValidationError(
             f"{cls}.async_ cannot be False: several addresses are always converted asynchronously", field="async_"
         )
     if asynchronous and request.storage is False:
-        way_out = "several addresses need it" if _is_batch(request) else f"on {version} pass async_=False as well"
+        way_out = "several addresses need it" if is_batch else f"on {version} pass async_=False as well"
         raise ValidationError(
             f"{cls}.storage cannot be False for an asynchronous call, whose product would be lost: {way_out}",
             field="storage",
@@ -194,7 +195,7 @@ def conversion_call(
     request: BaseOptions,
     *,
     version: ApiVersion,
-    source: bytes | None = None,
+    source: str | bytes | None = None,
     upload_options: UploadOptions = "fields",
     local: bool = False,
 ) -> HttpCall:
@@ -203,15 +204,15 @@ def conversion_call(
     Args:
         request: What to convert.
         version: The API version.
-        source: The page's or inline template's own bytes, for requests that carry one.
+        source: The page or inline template itself, for requests that carry one.
         upload_options: How options travel beside an upload.
         local: Whether the service is on this machine.
 
     Raises:
         ValidationError: Options that exclude each other on this version, or a JSON body over 10 MB.
     """
-    check_combination(request, version=version, local=local)
     asynchronous = is_async(request, version)
+    check_combination(request, version=version, asynchronous=asynchronous, local=local)
     body = encode_request(request, source)
     if asynchronous and version == "v1":
         body["async"] = True  # a batch is so unasked, and would lose its product without storage

@@ -116,8 +116,8 @@ class SharedSession:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs or None,
             )
-        elif self._session.closed:
-            raise ConfigError("the borrowed session is closed" if self._borrowed else "this client is closed")
+        elif self._borrowed and self._session.closed:
+            raise ConfigError("the borrowed session is closed")
         return self._session
 
     def open_for_downloads(self) -> aiohttp.ClientSession:
@@ -210,7 +210,8 @@ class Download:
 
     def close(self) -> None:
         """Gives the place free. One that was not read to its end closes its connection: nobody wants the rest of 200 MB."""
-        self.response.close()
+        if not self.response.closed:
+            self.response.close()
         self._gate.release()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,6 @@ from .protocol import MAX_JSON_BYTES, HttpCall, Reply, as_model, conversion_call
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, with_defaults
 from .transport import Transport, logger
-from .validation import field_of
 from .verdict import error_message, refusal_of
 from .wire import inline_source
 
@@ -40,10 +41,11 @@ async def submit_request(
     if kind is None or REQUEST_TYPES.get(kind) is not type(request):
         raise ValidationError(f"request must be one of the ten request objects, not {shown(request)}", field="request")
     request = with_defaults(request, config.defaults)
+    source = inline_source(request)
     call = conversion_call(
         request,
         version=config.api_version,
-        source=await _inline_bytes(request),
+        source=await in_thread(partial(_file_bytes, source, request)) if isinstance(source, Path) else source,
         upload_options=config.upload_options,
         local=config.is_local,
     )
@@ -52,7 +54,8 @@ async def submit_request(
         call, lambda reply: _read(call, reply), repeat_refused=repeat_refused, before_sending=before_sending
     )
     if job is not None:
-        logger.info("%s accepted: job %s", kind, job.id)
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("%s accepted: job %s", kind, job.id)
         jobs.submitted(job.id, has_webhook=request.webhook is not None)
         return AsyncConversion(
             transport=transport,
@@ -83,22 +86,13 @@ def _read(call: HttpCall, reply: Reply) -> tuple[Job | None, Reply]:
     raise WireFault(f"expected a job or the {call.product}, got {len(reply.body):,} bytes of {shown(content_type)}")
 
 
-async def _inline_bytes(request: BaseOptions) -> bytes | None:
-    source = inline_source(request)
-    if source is None or isinstance(source, bytes):
-        return source
-    if isinstance(source, str):
-        return source.encode()
-    return await in_thread(lambda: _file_bytes(source, f"{type(request).__name__}.html"))
-
-
-def _file_bytes(path: Path, where: str) -> bytes:
+def _file_bytes(path: Path, request: BaseOptions) -> bytes:
     try:
         # One byte more than fits, so that a file too large is noticed without being read whole.
         with path.open("rb") as file:
             data: Any = file.read(MAX_JSON_BYTES + 1)
     except OSError as error:
         raise ValidationError(
-            f"{where}: {str(path)!r} cannot be read: {error.strerror}", field=field_of(where)
+            f"{type(request).__name__}.html: {str(path)!r} cannot be read: {error.strerror}", field="html"
         ) from None
     return bytes(data)

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import aiohttp
 import attrs
 from aiohttp.payload import Payload
+from multidict import CIMultiDict
 from yarl import URL
 
 from .errors import (
@@ -36,7 +37,7 @@ from .receiving import Outcome, described, receive, without_key
 from .redaction import Secret
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
 from .session import Download, SharedSession
-from .upload import Departure, Upload
+from .upload import NO_BODY, Departure, Upload
 from .verdict import error_of, fault_of, unexpected
 
 _T = TypeVar("_T")
@@ -85,9 +86,11 @@ class Transport:
         self._address = URL(base_url, encoded=True)
         self._prefix = self._address.raw_path.rstrip("/")
         self._key = key
+        self._conversion_urls: dict[str, URL] = {}
+        """By path: there are ten of them, and an address parsed before is cheaper to send to."""
         self._options: dict[str, Any] | None = None
         """What requests to this address carry besides their own; known when the first one is sent."""
-        self._usual_headers: dict[str | None, dict[str, str]] = {}
+        self._usual_headers: dict[str | None, CIMultiDict[str]] = {}
         """By content type, where the key is fixed and nothing depends on the session or the body."""
         self._on_attempt = on_attempt
         self._on_repeat = on_repeat
@@ -120,29 +123,31 @@ class Transport:
             within = max(within, _LAST_READ)
         shared = self.shared
         shared.enter()
-        upload = Upload(call)
-        policy = self.retry if upload.repeatable else attrs.evolve(self.retry, attempts=1)
+        upload = Upload(call) if call.json is not None or call.form else None
+        policy = self.retry if upload is None or upload.repeatable else attrs.evolve(self.retry, attempts=1)
         history: list[Attempt] = []
-        began = time.monotonic()
+        began = started = time.monotonic()
         maybe_accepted = False
-        departure = Departure()
+        departure = NO_BODY
         try:
             while True:
-                if (shared.pace.remaining() or not shared.api_gate.take()) and not await self._admitted(
-                    math.inf if within is None else began + within
-                ):
-                    raise self._held_back(call, tuple(history))
+                if shared.pace.remaining() or not shared.api_gate.take():
+                    if not await self._admitted(math.inf if within is None else began + within):
+                        raise self._held_back(call, tuple(history))
+                    started = time.monotonic()
+                body: Payload | None = None
                 try:
                     if before_sending is not None:
                         before_sending()
-                    body = upload.body(departure)
+                    if upload is not None:
+                        departure = Departure()
+                        body = upload.body(departure)
                 except BaseException:
                     shared.api_gate.release()
                     raise
                 # However long the wait for a place was: a read that is made at all is given the time for it.
-                patience = None if within is None else max(_LAST_READ, began + within - time.monotonic())
-                started = time.monotonic()
-                outcome = await self._attempt(call, body, departure, upload.known_bytes, patience)
+                patience = None if within is None else max(_LAST_READ, began + within - started)
+                outcome = await self._attempt(call, body, departure, upload.known_bytes if upload else 0, patience)
                 reply, fault = outcome.reply, outcome.fault
                 retry_after: float | None = None
                 if reply is not None and not outcome.unreadable:
@@ -191,11 +196,12 @@ class Transport:
                     maybe_accepted = maybe_accepted or fault is Fault.UNKNOWN
                     if self._on_repeat is not None:
                         self._on_repeat()
-                departure = Departure()
+                departure = NO_BODY
                 if fault is Fault.REFUSED:
                     shared.pace.hold(wait)
                 else:
                     await asyncio.sleep(wait)
+                started = time.monotonic()
         except CloudlayerError as error:
             error.maybe_billed = error.maybe_billed or maybe_accepted
             raise
@@ -226,9 +232,7 @@ class Transport:
             session = shared.open()
             if self._options is None:
                 self._options = shared.request_options(self._address)
-            url = self._address.with_path(self._prefix + call.path, encoded=True)
-            if call.query:
-                url = url.with_query(call.query)
+            url = self._url(call)
             seconds, timeout = self._limits(call, known_bytes, patience)
             limit = shared.deadlines.within(seconds)
             shared.calls_under_way += 1
@@ -243,9 +247,13 @@ class Transport:
                         timeout=timeout,
                         **self._options,
                     )
-                async with response:
+                try:
                     self._note_limits(response.status, response.headers)
                     return await receive(call, response, key, limit)
+                finally:
+                    if call.form or not response.closed:  # read to its end it has let go of its connection already
+                        response.release()
+                        await response.wait_for_close()
             except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
                 not_sent = _never_connected(error) or (body is not None and not departure.possible)
                 return Outcome(
@@ -258,6 +266,16 @@ class Transport:
                 shared.calls_under_way -= 1
         finally:
             shared.api_gate.release()
+
+    def _url(self, call: HttpCall) -> URL:
+        if call.kind is CallKind.CONVERSION and not call.query and (known := self._conversion_urls.get(call.path)):
+            return known
+        url = self._address.with_path(self._prefix + call.path, encoded=True)
+        if call.query:
+            return url.with_query(call.query)
+        if call.kind is CallKind.CONVERSION:
+            self._conversion_urls[call.path] = url
+        return url
 
     def _limits(self, call: HttpCall, known_bytes: int, patience: float | None) -> tuple[float, aiohttp.ClientTimeout]:
         """Seconds for the whole of an attempt, and what aiohttp is to watch over by itself."""
@@ -378,12 +396,14 @@ class Transport:
         key = await answer if inspect.isawaitable(answer) else answer
         return check_key(key)
 
-    def _headers(self, session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> dict[str, str]:
+    def _headers(self, session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> CIMultiDict[str]:
         content_type = None if body is None else body.content_type
         usual = key is self._key and session.auto_decompress and content_type in _USUAL_TYPES
         if usual and (kept := self._usual_headers.get(content_type)) is not None:
             return kept
-        headers = {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
+        headers = CIMultiDict(
+            {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
+        )
         if content_type is not None:
             headers["Content-Type"] = content_type  # a borrowed session may have a default one
         if not session.auto_decompress:
@@ -444,9 +464,9 @@ def _client_timeout(connect: float, silence: float | None) -> aiohttp.ClientTime
 
 
 @cache
-def _download_headers() -> dict[str, str]:
+def _download_headers() -> CIMultiDict[str]:
     # Identity, so that the length promised is the length to be counted.
-    return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
+    return CIMultiDict({"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()})
 
 
 @cache

@@ -49,6 +49,10 @@ class Departure:
         return self.left or not self.prepared
 
 
+NO_BODY: Final = Departure()
+"""That of calls that have none; nothing ever leaves of it."""
+
+
 class _JsonBody(Payload):
     def __init__(self, data: bytes, departure: Departure) -> None:
         super().__init__(data, content_type="application/json")

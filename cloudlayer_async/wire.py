@@ -230,11 +230,12 @@ def _read_model(data: Any, cls: Any) -> Any:
         if rank is not None and ranks and ranks.get(field.name, rank) < rank:
             rest[key] = value  # an alias, and the better name of the field was there
             continue
-        try:
-            value = read(value)
-        except ValueError:
-            rest[key] = value
-            continue
+        if read is not read_text or type(value) is not str:  # most values are texts, and are taken as they are
+            try:
+                value = read(value)
+            except ValueError:
+                rest[key] = value
+                continue
         if rank is not None:
             if field.name in known:
                 worse = field.keys[ranks[field.name]]
@@ -425,18 +426,19 @@ converter: Final = _make_converter()
 # --- requests -------------------------------------------------------------------------------------------------------
 
 
-def encode_request(request: BaseOptions, source: bytes | None = None) -> dict[str, Any]:
+def encode_request(request: BaseOptions, source: str | bytes | None = None) -> dict[str, Any]:
     """The JSON object of a conversion, without the options that depend on the version.
 
     Args:
         request: The request.
-        source: The page's or inline template's own bytes, for requests that have one.
+        source: The page or inline template itself, for requests that have one.
     """
     cls: Any = type(request)
     layout = _layout(cls)
     body: dict[str, Any] = {}
     if source is not None:
-        body[layout.source] = base64.b64encode(source).decode("ascii")
+        raw = source.encode() if isinstance(source, str) else source
+        body[layout.source] = base64.b64encode(raw).decode("ascii")
     if layout.addresses is not None and (urls := getattr(request, layout.addresses)):
         body["batch"] = {"urls": list(urls)}  # rows 13 and 14
     body.update(_write_options(request))

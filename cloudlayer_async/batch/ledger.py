@@ -29,6 +29,7 @@ class Stage(enum.Enum):
     DOWNLOADING = "download"
 
 
+_WAITING = Stage.WAITING
 _TIMED = (Stage.SUBMITTING, Stage.PENDING, Stage.DOWNLOADING)
 
 
@@ -126,20 +127,19 @@ class Ledger:
         self._stages[item.stage] += 1
         self.changes += 1
 
-    def move(self, item: Item, stage: Stage) -> None:
-        """An item comes into another stage."""
-        self._leave(item)
-        item.stage = stage
-        self._stages[stage] += 1
-        self.changes += 1
-
-    def _leave(self, item: Item) -> None:
+    def move(self, item: Item, stage: Stage | None) -> None:
+        """An item comes into another stage; None where it leaves the last one."""
         now = time.monotonic()
-        self._stages[item.stage] -= 1
-        if item.stage is not Stage.WAITING:
-            self._seconds[item.stage] += now - item.since
-            self._passed[item.stage] += 1
+        left = item.stage
+        self._stages[left] -= 1
+        if left is not _WAITING:
+            self._seconds[left] += now - item.since
+            self._passed[left] += 1
         item.since = now
+        if stage is not None:
+            item.stage = stage
+            self._stages[stage] += 1
+        self.changes += 1
 
     def under_way(self, stage: Stage) -> int:
         """How many items are in a stage."""
@@ -147,8 +147,7 @@ class Ledger:
 
     def close(self, item: Item, outcome: Outcome, *, ambiguous: bool, resumed: bool) -> None:
         """An item has its outcome."""
-        self._leave(item)
-        self.changes += 1
+        self.move(item, None)
         if outcome.error is None:
             self.succeeded += 1
             self.resumed += resumed
@@ -163,8 +162,7 @@ class Ledger:
 
     def leave_alone(self, item: Item) -> None:
         """An item is left as it is, since the batch ends."""
-        self._leave(item)
-        self.changes += 1
+        self.move(item, None)
         if item.job_id is not None or item.maybe_sent:
             self._in_flight.append(item.reported())
 

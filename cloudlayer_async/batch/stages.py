@@ -68,12 +68,19 @@ class Stages:
                 record = await self._claim(item)
             if record is not None and record.path is not None and record.whole:
                 return self._resumed(item, record, _as_given(record.path, place))
-            conversion = await self._started(item, record)
+            if record is None:
+                self._reserve(item)
+                conversion = await self._submitter.submit(item, item.request, None)
+            else:
+                conversion = await self._started(item, record)
             item.job_id = conversion.job_id
             self._ledger.move(item, Stage.PENDING)
             job = await conversion.wait()
             self._ledger.move(item, Stage.DOWNLOADING)
-            document = await self._fetched(item, conversion, place)
+            if place is None and self._journal is None:
+                document = await conversion.result()
+            else:
+                document = await self._fetched(item, conversion, place)
         except JournalError as error:
             raise NotSubmitted(error) from error
         except CloudlayerError as error:
@@ -198,11 +205,9 @@ class Stages:
             item, Document(filename=path.name, content_type=content_type, job=job, path=path), resumed=True
         )
 
-    async def _started(self, item: Item, record: Record | None) -> AsyncConversion:
-        """The handle of the item's conversion: submitted now, or by an earlier run."""
-        if record is None or self._journal is None:
-            self._reserve(item)
-            return await self._submitter.submit(item, item.request, None)
+    async def _started(self, item: Item, record: Record) -> AsyncConversion:
+        """The handle of the conversion of an item that is in the journal: submitted now, or by an earlier run."""
+        assert self._journal is not None
         is_settled = record.state not in (State.AMBIGUOUS, State.INTENT)
         if record.job_id is not None and is_settled:
             item.spent_before = record.credits

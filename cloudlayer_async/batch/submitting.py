@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from typing import Final
 
 import anyio
@@ -220,7 +221,10 @@ class Submitter:
             if self.silent:
                 raise NotSubmitted
             try:
-                conversion = await self._send(item, request)
+                if self._journal is None or self._journal.anchored:
+                    conversion = await self._send(item, request)
+                else:
+                    conversion = await self._send_first(item, request, self._journal)
                 self._refused_in_a_row = 0
                 return conversion
             except CloudlayerError as error:
@@ -249,21 +253,20 @@ class Submitter:
                 item.maybe_sent = doubtful
                 await self._put_back(item, refusal)
 
-    async def _send(self, item: Item, request: ConversionRequest) -> AsyncConversion:
-        if self._journal is not None and not self._journal.anchored:
-            # Until one job of this journal exists, no list can be seen to reach back beyond another's intent.
-            async with self._alone:
-                if not self._journal.anchored:
-                    if self._settlement is not None:
-                        await self._settlement.clear()
-                    return await self._send_now(item, request)
-        return await self._send_now(item, request)
+    async def _send_first(self, item: Item, request: ConversionRequest, journal: Journal) -> AsyncConversion:
+        """Sends alone: until one job of a journal exists, no list can be seen to reach back beyond another's intent."""
+        async with self._alone:
+            if not journal.anchored:
+                if self._settlement is not None:
+                    await self._settlement.clear()
+                return await self._send(item, request)
+        return await self._send(item, request)
 
-    async def _send_now(self, item: Item, request: ConversionRequest) -> AsyncConversion:
+    def _send(self, item: Item, request: ConversionRequest) -> Awaitable[AsyncConversion]:
         service = self._service
         self._ledger.move(item, Stage.SUBMITTING)
         item.era = self._slots.era
-        return await submit_request(
+        return submit_request(
             request,
             config=service.config,
             transport=self._sender,
