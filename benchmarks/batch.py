@@ -3,8 +3,13 @@
     python benchmarks/batch.py
 
 Prints medians and ratios. CPU is this process's own (`time.process_time`, all threads); the server is another process.
-Both sides make the same three calls for each job, check what they get, and drop the product. Once with a server that answers
-at once, once with one that takes 10 ms: the first is kept busy by the faster side, which so is spared the cost of waking it.
+All sides make the same three calls for each job, check what they get, and drop the product. There are two of raw aiohttp:
+one that looks at each job at once, as if it knew that it is done, and one that waits before it looks as long as the batch
+does, as whoever polls must. Once with a server that takes 10 ms, and once with one that answers at once: this one is kept
+busy by the faster side, which so is spared the cost of waking it.
+
+A batch that saves its products and keeps a journal is measured behind these, by itself: its threads and its memory would
+be felt by those that come after it.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 
 import aiohttp
@@ -27,13 +33,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from server import LATENCY, running
 
 CONCURRENCY = 64
-JOBS = 3_000
-ROUNDS = 7
+JOBS = 1_000
+ROUNDS = 20
+WAIT = 0.01
 HTML = "<h1>Hello</h1>" * 20
 HEADERS = {"X-API-Key": "cl-benchmark"}
+RAW, WAITING, BATCH, SAVED = "raw", "raw, waits before it looks", "batch", "batch, saved, journal"
 
 
-async def raw(session: aiohttp.ClientSession, base_url: str) -> None:
+async def raw(session: aiohttp.ClientSession, base_url: str, wait: float = 0.0) -> None:
     """What one would write by hand: no retry, no limits, no checks beyond status and length."""
     left = iter(range(JOBS))
 
@@ -43,6 +51,8 @@ async def raw(session: aiohttp.ClientSession, base_url: str) -> None:
             async with session.post(f"{base_url}/v2/html/pdf", json=body, headers=HEADERS) as response:
                 assert response.status == 202
                 job = await response.json()
+            if wait:
+                await asyncio.sleep(wait)
             async with session.get(f"{base_url}/v2/jobs/{job['id']}", headers=HEADERS) as response:
                 assert response.status == 200
                 job = await response.json()
@@ -66,35 +76,42 @@ async def ours(cl: AsyncCloudlayer, **options: str) -> None:
 
 async def main(base_url: str, what: str) -> None:
     """All of it."""
-    async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
-        AsyncCloudlayer("cl-benchmark", base_url=base_url, polling=PollSchedule(min_interval=0.01)) as cl,
-    ):
 
-        async def cpu(kind: str) -> tuple[float, float]:
-            began, started = time.process_time(), time.perf_counter()
-            if kind == "raw":
-                await raw(session, base_url)
-            elif kind == "batch":
-                await ours(cl)
-            else:
+    def client() -> AsyncCloudlayer:
+        return AsyncCloudlayer("cl-benchmark", base_url=base_url, polling=PollSchedule(min_interval=WAIT))
+
+    async def cpu(work: Awaitable[None]) -> tuple[float, float]:
+        began, started = time.process_time(), time.perf_counter()
+        await work
+        return (time.process_time() - began) / JOBS * 1e6, JOBS / (time.perf_counter() - started)
+
+    measured: dict[str, list[tuple[float, float]]] = {RAW: [], WAITING: [], BATCH: [], SAVED: []}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        async with client() as cl:
+            for _ in range(ROUNDS + 1):
+                measured[RAW].append(await cpu(raw(session, base_url)))
+                measured[BATCH].append(await cpu(ours(cl)))
+                measured[WAITING].append(await cpu(raw(session, base_url, WAIT)))
+        async with client() as cl:
+            for _ in range(ROUNDS // 4 + 1):
                 with tempfile.TemporaryDirectory() as folder:
-                    await ours(cl, save_to=f"{folder}/out", journal=f"{folder}/journal.db")
-            return (time.process_time() - began) / JOBS * 1e6, JOBS / (time.perf_counter() - started)
-
-        kinds = ("raw", "batch", "batch, saved, journal")
-        for kind in kinds:
-            await cpu(kind)
-        rounds = [{kind: await cpu(kind) for kind in kinds} for _ in range(ROUNDS)]
+                    work = ours(cl, save_to=f"{folder}/out", journal=f"{folder}/journal.db")
+                    measured[SAVED].append(await cpu(work))
+    for rounds in measured.values():
+        del rounds[0]  # to warm up
     print(f"full job cycle, {CONCURRENCY} at once, {ROUNDS} rounds of {JOBS:,} jobs, {what} (bar for batch: 1.25)")
-    for kind in kinds:
-        spent = statistics.median(measured[kind][0] for measured in rounds)
-        speed = statistics.median(measured[kind][1] for measured in rounds)
-        ratio = statistics.median(measured[kind][0] / measured["raw"][0] for measured in rounds)
-        print(f"  {kind:24} {spent:6.0f} us CPU a job   {speed:6.0f} jobs/s   ratio {ratio:.2f}")
+    for kind, rounds in measured.items():
+        spent, speed = (statistics.median(column) for column in zip(*rounds, strict=True))
+        ratios = (
+            f"{statistics.median(mine / theirs for (mine, _), (theirs, _) in zip(rounds, measured[side], strict=False)):.2f}"
+            for side in (RAW, WAITING)
+        )
+        print(
+            f"  {kind:27} {spent:6.0f} us CPU a job   {speed:6.0f} jobs/s   beside the two of raw: {', '.join(ratios)}"
+        )
 
 
 if __name__ == "__main__":
     with running() as base_url:
-        asyncio.run(main(base_url, "answers at once"))
         asyncio.run(main(f"{base_url}/later", f"answers after {LATENCY * 1000:g} ms"))
+        asyncio.run(main(base_url, "answers at once"))

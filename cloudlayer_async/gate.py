@@ -41,7 +41,8 @@ class Gate:
     def release(self) -> None:
         """Gives a place back."""
         self.in_use -= 1
-        self._serve()
+        if self._waiting:
+            self._serve()
 
     async def _wait(self, place: asyncio.Future[None]) -> None:
         try:

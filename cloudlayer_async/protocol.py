@@ -101,9 +101,15 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     spool: BinaryIO | None = field(default=None, repr=False)
     """The body instead, when it is a large product: a file to read from its start, owned by whoever holds the reply."""
+    is_json: bool = field()
+    """Whether it says that it is JSON."""
     show: Callable[[Mapping[str, str]], Mapping[str, str]] | None = field(default=None, repr=False)
     """Makes of the headers what may be shown, by names in lower case; None where they are so already."""
     _shown: Mapping[str, str] | None = field(default=None, init=False, repr=False)
+
+    @is_json.default
+    def _says_json(self) -> bool:
+        return is_json(self.received)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -369,7 +375,7 @@ def is_product(call: HttpCall, reply: Reply) -> bool:
     Decided by Content-Type, never by version (contract section 3). A page or plain text is a product only where HTML was
     asked for: otherwise it is some gateway's word, not the service's.
     """
-    if is_json(reply.received) or not (reply.body or reply.spool):
+    if reply.is_json or not (reply.body or reply.spool):
         return False
     media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     return call.product == "html" or not media_type.startswith("text/")
@@ -389,7 +395,7 @@ def read_any(reply: Reply) -> Any:
             return spool.read()
     if not reply.body:
         return None
-    return read_data(reply) if is_json(reply.received) else reply.body
+    return read_data(reply) if reply.is_json else reply.body
 
 
 def read_model(reply: Reply, cls: type[_T]) -> _T:

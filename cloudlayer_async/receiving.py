@@ -40,8 +40,9 @@ class Outcome:
 async def receive(call: HttpCall, response: aiohttp.ClientResponse, key: Secret, until: Limit) -> Outcome:
     """Reads a body as far as it comes: what came of a broken one may still name a job."""
     received = response.headers
+    means_json = is_json(received)
     succeeded = 200 <= response.status < 300
-    product = succeeded and call.kind is CallKind.CONVERSION and not is_json(received)
+    product = succeeded and call.kind is CallKind.CONVERSION and not means_json
     limit = _MEMORY_LIMIT if product else _JSON_LIMIT if succeeded else _ERROR_LIMIT
     content = response.content
     pieces: list[bytes] = []
@@ -84,6 +85,7 @@ async def receive(call: HttpCall, response: aiohttp.ClientResponse, key: Secret,
         headers=received,
         body=pieces[0] if len(pieces) == 1 else b"".join(pieces),
         spool=spool,
+        is_json=means_json,
         show=partial(shown_headers, key=key),
     )
     if not reason or not succeeded:

@@ -16,7 +16,7 @@ from .errors import ValidationError
 from .jobs import Jobs
 from .jsontext import WireFault
 from .models import Job
-from .protocol import MAX_JSON_BYTES, HttpCall, Reply, as_model, conversion_call, is_json, is_product, read_data
+from .protocol import MAX_JSON_BYTES, HttpCall, Reply, as_model, conversion_call, is_product, read_data
 from .redaction import shown
 from .requests import REQUEST_TYPES, BaseOptions, with_defaults
 from .transport import Transport, logger
@@ -75,7 +75,7 @@ async def submit_request(
 
 def _read(call: HttpCall, reply: Reply) -> tuple[Job | None, Reply]:
     """The job, or none where the reply holds the product (contract section 3: by Content-Type, never by version)."""
-    if is_json(reply.received):
+    if reply.is_json:
         data = read_data(reply)
         if isinstance(data, dict) and data.get("allowed") is False:
             raise refusal_of(call, reply, error_message(reply.body.decode("utf-8", "replace")))

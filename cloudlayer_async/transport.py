@@ -32,7 +32,7 @@ from .errors import (
 )
 from .jsontext import WireFault
 from .models import Attempt, Limits
-from .protocol import CallKind, HttpCall, Reply, is_json, parse_retry_after, response_info
+from .protocol import CallKind, HttpCall, Reply, parse_retry_after, response_info
 from .receiving import Outcome, described, receive, without_key
 from .redaction import Secret
 from .retry import Fault, RetryPolicy, Timeouts, wait_before_repeat
@@ -160,7 +160,7 @@ class Transport:
                         self._observe(history, call, started, reply.status)
                     try:
                         # Freed of the key, should the service repeat it: what is read goes into models, errors and files.
-                        return read(without_key(reply, outcome.key) if is_json(reply.received) else reply)
+                        return read(without_key(reply, outcome.key) if reply.is_json else reply)
                     except WireFault as found:
                         wire_fault = found
                     if not watched:

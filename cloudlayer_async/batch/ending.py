@@ -8,12 +8,12 @@ from typing import Final
 from ..errors import (
     AuthenticationError,
     BatchStoppedError,
+    CloudlayerError,
     ConfigError,
     JournalError,
     RateLimitError,
     ServiceUnavailableError,
 )
-from .outcome import Outcome
 from .report import BatchReport
 from .saving import is_disk_full
 
@@ -66,11 +66,8 @@ def is_final(cause: BaseException) -> bool:
     return isinstance(cause, (AuthenticationError, ConfigError, JournalError))
 
 
-def reason_to_stop(outcome: Outcome, max_retry_after: float) -> BaseException | None:
-    """What in an outcome makes it pointless to go on with others."""
-    error = outcome.error
-    if error is None:
-        return None
+def reason_to_stop(error: CloudlayerError, max_retry_after: float) -> BaseException | None:
+    """What in an item's error makes it pointless to go on with others."""
     if is_disk_full(error):
         return Stop(f"there is no room for products: {error}")
     if isinstance(error, (RateLimitError, ServiceUnavailableError)) and (error.retry_after or 0.0) > max_retry_after:

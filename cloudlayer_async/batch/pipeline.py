@@ -356,8 +356,10 @@ class AsyncBatch:
             self._ledger.leave_alone(item)
             raise
         self._deliver(outcome)
-        if (reason := reason_to_stop(outcome, self._service.transport.retry.max_retry_after)) is not None:
-            self._stop(reason)
+        if outcome.error is not None:
+            reason = reason_to_stop(outcome.error, self._service.transport.retry.max_retry_after)
+            if reason is not None:
+                self._stop(reason)
 
     def _deliver(self, outcome: Outcome) -> None:
         self._ready.append(outcome)
