@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, cast
 from urllib.parse import quote, unquote
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from .errors import ValidationError
 from .jsontext import WireFault, json_bytes, parse_json
@@ -101,15 +101,11 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     spool: BinaryIO | None = field(default=None, repr=False)
     """The body instead, when it is a large product: a file to read from its start, owned by whoever holds the reply."""
-    is_json: bool = field()
+    is_json: bool = field(default=Factory(lambda reply: is_json(reply.received), takes_self=True))
     """Whether it says that it is JSON."""
     show: Callable[[Mapping[str, str]], Mapping[str, str]] | None = field(default=None, repr=False)
     """Makes of the headers what may be shown, by names in lower case; None where they are so already."""
     _shown: Mapping[str, str] | None = field(default=None, init=False, repr=False)
-
-    @is_json.default
-    def _says_json(self) -> bool:
-        return is_json(self.received)
 
     @property
     def headers(self) -> Mapping[str, str]:

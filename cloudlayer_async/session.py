@@ -15,6 +15,7 @@ from yarl import URL
 
 from .deadlines import Deadlines, Limit
 from .errors import ConfigError
+from .exchange import DirectSession, can_be_direct
 from .gate import Gate
 from .models import Limits
 from .polling import Pace
@@ -61,6 +62,8 @@ class SharedSession:
         """What `request_options` has found for each origin that was called."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._direct: DirectSession | None = None
+        """The session of ours, where it can be used so."""
         self._for_downloads: aiohttp.ClientSession | None = None
         self._stale: list[aiohttp.ClientSession] = []
         """Sessions left by loops that ended without closing them."""
@@ -96,7 +99,7 @@ class SharedSession:
                 raise ConfigError("this client is in use on another running event loop: make one client for each loop")
             if self._session is not None and not self._borrowed:
                 self._stale.append(self._session)
-                self._session = None
+                self._session = self._direct = None
             self.pace.abandon()
             self.calls_under_way = 0
         self._loop = loop
@@ -104,7 +107,7 @@ class SharedSession:
         self.download_gate = Gate(self._max_connections)
         self.deadlines = Deadlines(loop)
 
-    def open(self) -> aiohttp.ClientSession:
+    def open(self) -> aiohttp.ClientSession | DirectSession:
         """The session, made now, inside the running loop, if there is none. After `enter`."""
         if self._closed or self._loop is None:
             self.enter()
@@ -116,14 +119,15 @@ class SharedSession:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs or None,
             )
+            self._direct = DirectSession(self._session) if can_be_direct(self._session) else None
         elif self._borrowed and self._session.closed:
             raise ConfigError("the borrowed session is closed")
-        return self._session
+        return self._direct or self._session
 
-    def open_for_downloads(self) -> aiohttp.ClientSession:
+    def open_for_downloads(self) -> aiohttp.ClientSession | DirectSession:
         """The session; or, where a borrowed one has headers for the API of its own, one on its connections without them."""
         session = self.open()
-        if not self._borrowed:
+        if isinstance(session, DirectSession) or not self._borrowed:
             return session
         harmless = {name: value for name, value in session.headers.items() if name.lower() not in _FOR_THE_API}
         if session.auth is None and len(harmless) == len(session.headers):
@@ -166,7 +170,7 @@ class SharedSession:
         if self._loop is not None:
             self.deadlines.close()
         if not self._borrowed and self._session is not None:
-            session, self._session = self._session, None
+            session, self._session, self._direct = self._session, None, None
             await session.close()
 
     async def aclose(self) -> None:
@@ -176,7 +180,7 @@ class SharedSession:
         self._closed = True
         if self._loop is not None:
             self.deadlines.close()
-        session, self._session = self._session, None
+        session, self._session, self._direct = self._session, None, None
         if self._for_downloads is not None:
             await self._for_downloads.close()
         if self._borrowed:

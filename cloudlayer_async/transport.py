@@ -30,6 +30,7 @@ from .errors import (
     RateLimitError,
     RequestTimeoutError,
 )
+from .exchange import DirectSession
 from .jsontext import WireFault
 from .models import Attempt, Limits
 from .protocol import CallKind, HttpCall, Reply, parse_retry_after, response_info
@@ -396,12 +397,14 @@ class Transport:
         key = await answer if inspect.isawaitable(answer) else answer
         return check_key(key)
 
-    def _headers(self, session: aiohttp.ClientSession, key: Secret, body: Payload | None) -> CIMultiDict[str]:
+    def _headers(
+        self, session: aiohttp.ClientSession | DirectSession, key: Secret, body: Payload | None
+    ) -> CIMultiDict[str]:
         content_type = None if body is None else body.content_type
         usual = key is self._key and session.auto_decompress and content_type in _USUAL_TYPES
         if usual and (kept := self._usual_headers.get(content_type)) is not None:
             return kept
-        headers = CIMultiDict(
+        headers = _HeadersWithKey(
             {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
         )
         if content_type is not None:
@@ -430,7 +433,8 @@ class Transport:
             address = URL(url, encoded=url.isascii() and " " not in url)
             silence = self.timeouts.read
             with shared.deadlines.within(self.timeouts.connect + silence):
-                response = await session.get(
+                response = await session.request(
+                    "GET",
                     address,
                     headers=_download_headers(),
                     timeout=_client_timeout(self.timeouts.connect, None),
@@ -454,6 +458,13 @@ def check_key(key: object) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("api_key holds characters that no key has (spaces, control characters or non-ASCII)")
     return key
+
+
+class _HeadersWithKey(CIMultiDict[str]):
+    """Headers that do not show themselves, where an error tracker writes down what each function was doing."""
+
+    def __repr__(self) -> str:
+        return "<headers>"
 
 
 @lru_cache(maxsize=64)

@@ -26,7 +26,7 @@ FLOORS: list[set[str]] = [
     {"requests", "_keywords"},
     {"wire"},
     {"disposition", "retry", "protocol", "verdict", "polling"},
-    {"upload", "session", "receiving", "transport", "announcements"},
+    {"exchange", "upload", "session", "receiving", "transport", "announcements"},
     {"announcements", "jobs", "downloads", "config"},
     {"conversion", "storage", "paging"},
     {"submission"},
@@ -52,6 +52,7 @@ PURE = {
     "validation",
 }
 USES_AIOHTTP = {
+    "exchange",
     "upload",
     "session",
     "receiving",
@@ -63,7 +64,7 @@ USES_AIOHTTP = {
     "blocking",
     "testing",
 }
-"""`upload` makes bodies, `transport` sends them over `session`, `receiving` and `downloads` read.
+"""`upload` makes bodies, `transport` sends them over `session` and `exchange`, `receiving` and `downloads` read.
 
 The rest name its types, or serve."""
 FRONT_DOOR = "cloudlayer_async"
