@@ -38,7 +38,7 @@ ROUNDS = 20
 WAIT = 0.01
 HTML = "<h1>Hello</h1>" * 20
 HEADERS = {"X-API-Key": "cl-benchmark"}
-RAW, WAITING, BATCH, SAVED = "raw", "raw, waits before it looks", "batch", "batch, saved, journal"
+RAW, WAITING, BATCH = "raw", "raw, waits before it looks", "batch"
 
 
 async def raw(session: aiohttp.ClientSession, base_url: str, wait: float = 0.0) -> None:
@@ -74,44 +74,53 @@ async def ours(cl: AsyncCloudlayer, **options: str) -> None:
             assert options or len(outcome.document.content) == 10_240
 
 
-async def main(base_url: str, what: str) -> None:
-    """All of it."""
+def client(base_url: str) -> AsyncCloudlayer:
+    """A client that looks at its jobs as early as a raw one that waits."""
+    return AsyncCloudlayer("cl-benchmark", base_url=base_url, polling=PollSchedule(min_interval=WAIT))
 
-    def client() -> AsyncCloudlayer:
-        return AsyncCloudlayer("cl-benchmark", base_url=base_url, polling=PollSchedule(min_interval=WAIT))
 
-    async def cpu(work: Awaitable[None]) -> tuple[float, float]:
-        began, started = time.process_time(), time.perf_counter()
-        await work
-        return (time.process_time() - began) / JOBS * 1e6, JOBS / (time.perf_counter() - started)
+async def measured(work: Awaitable[None]) -> tuple[float, float]:
+    """Microseconds of CPU for a job, and jobs a second."""
+    began, started = time.process_time(), time.perf_counter()
+    await work
+    return (time.process_time() - began) / JOBS * 1e6, JOBS / (time.perf_counter() - started)
 
-    measured: dict[str, list[tuple[float, float]]] = {RAW: [], WAITING: [], BATCH: [], SAVED: []}
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        async with client() as cl:
-            for _ in range(ROUNDS + 1):
-                measured[RAW].append(await cpu(raw(session, base_url)))
-                measured[BATCH].append(await cpu(ours(cl)))
-                measured[WAITING].append(await cpu(raw(session, base_url, WAIT)))
-        async with client() as cl:
-            for _ in range(ROUNDS // 4 + 1):
-                with tempfile.TemporaryDirectory() as folder:
-                    work = ours(cl, save_to=f"{folder}/out", journal=f"{folder}/journal.db")
-                    measured[SAVED].append(await cpu(work))
-    for rounds in measured.values():
-        del rounds[0]  # to warm up
-    print(f"full job cycle, {CONCURRENCY} at once, {ROUNDS} rounds of {JOBS:,} jobs, {what} (bar for batch: 1.25)")
-    for kind, rounds in measured.items():
-        spent, speed = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratios = (
-            f"{statistics.median(mine / theirs for (mine, _), (theirs, _) in zip(rounds, measured[side], strict=False)):.2f}"
-            for side in (RAW, WAITING)
-        )
-        print(
-            f"  {kind:27} {spent:6.0f} us CPU a job   {speed:6.0f} jobs/s   beside the two of raw: {', '.join(ratios)}"
-        )
+
+async def beside_raw(base_url: str, what: str) -> None:
+    """The three of them, in turn."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, client(base_url) as cl:
+        rounds = [
+            {
+                RAW: await measured(raw(session, base_url)),
+                BATCH: await measured(ours(cl)),
+                WAITING: await measured(raw(session, base_url, WAIT)),
+            }
+            for _ in range(ROUNDS + 1)
+        ]
+    del rounds[0]  # to warm up
+    print(f"full job cycle, {CONCURRENCY} at once, {ROUNDS} rounds of {JOBS:,} jobs, {what} (bar: 1.25)")
+    for kind in (RAW, WAITING, BATCH):
+        spent, speed = (statistics.median(column) for column in zip(*(each[kind] for each in rounds), strict=True))
+        print(f"  {kind:27} {spent:6.0f} us CPU a job   {speed:6.0f} jobs/s")
+    for side in (RAW, WAITING):
+        ratio = statistics.median(each[BATCH][0] / each[side][0] for each in rounds)
+        print(f"  batch beside {side:27} {ratio:.2f}")
+
+
+async def saved(base_url: str, what: str) -> None:
+    """A batch that writes everything down."""
+    rounds = []
+    async with client(base_url) as cl:
+        for _ in range(ROUNDS // 4 + 1):
+            with tempfile.TemporaryDirectory() as folder:
+                rounds.append(await measured(ours(cl, save_to=f"{folder}/out", journal=f"{folder}/journal.db")))
+    spent, speed = (statistics.median(column) for column in zip(*rounds[1:], strict=True))
+    print(f"batch with files and a journal, {what}: {spent:.0f} us CPU a job, {speed:.0f} jobs/s")
 
 
 if __name__ == "__main__":
     with running() as base_url:
-        asyncio.run(main(f"{base_url}/later", f"answers after {LATENCY * 1000:g} ms"))
-        asyncio.run(main(base_url, "answers at once"))
+        servers = (f"{base_url}/later", f"answers after {LATENCY * 1000:g} ms"), (base_url, "answers at once")
+        for measure in (beside_raw, saved):
+            for server in servers:
+                asyncio.run(measure(*server))
