@@ -14,10 +14,10 @@ transport run over both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from inspect import signature
 from types import FunctionType
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -29,11 +29,12 @@ _TESTED: Final = ("3.13.", "3.14.")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 10
 """As many as aiohttp follows."""
+_SESSION: Final = aiohttp.ClientSession
 
 
 def _senders() -> tuple[object, ...]:
-    session = aiohttp.ClientSession
-    return session._request, session.request, session.get
+    session: Any = aiohttp.ClientSession
+    return getattr(session, "_request", None), getattr(session, "request", None), getattr(session, "get", None)
 
 
 def _parts_fit() -> bool:
@@ -57,13 +58,34 @@ _IS_KNOWN: Final = (
 )
 
 
-def can_be_direct(session: aiohttp.ClientSession) -> bool:
-    """Whether a session that was made here, without cookies and defaults, may be used as a `DirectSession`."""
-    return _IS_KNOWN and not session.trace_configs
+def can_be_direct(session: Any) -> bool:
+    """Whether a session that was made here may be used as a `DirectSession`: it has nothing that every request gets.
+
+    It is asked, although we made it: others may have put settings into the constructor, or a mock into the class's place.
+    """
+    return (
+        _IS_KNOWN
+        and type(session) is _SESSION
+        and isinstance(session.cookie_jar, aiohttp.DummyCookieJar)
+        and not (session.trace_configs or session.headers or session.auth or session.trust_env)
+        and not (getattr(session, "_default_proxy", None) or getattr(session, "_middlewares", ()))
+    )
+
+
+class _Headers:
+    """Headers that do not show their key where an error tracker writes down what each function had in hand."""
+
+    __slots__ = ("_named",)
+
+    def __init__(self, named: Mapping[str, str]) -> None:
+        self._named = named
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._named.items())
 
 
 class DirectSession:
-    """As much of a session as calls and downloads need: `request`, without detours.
+    """As much of a session as calls and downloads need: `request` and `get`, without detours.
 
     Args:
         session: The session, of which it uses the connections; made in the running loop. It stays the caller's to close.
@@ -90,14 +112,9 @@ class DirectSession:
         proxy: str | None = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
         """Sends a request and waits for its reply's head; arguments, result and errors are `ClientSession.request`'s."""
-        if (
-            proxy is None
-            and (method == "GET" or (method == "POST" and not isinstance(data, aiohttp.MultipartWriter)))
-            and url.scheme in ("http", "https")
-            and url.raw_user is None
-            and _senders() == _OF_AIOHTTP
-        ):
-            return self._request(method, url, headers, timeout, data, allow_redirects)
+        plain = method == "GET" or (method == "POST" and not isinstance(data, aiohttp.MultipartWriter))
+        if plain and proxy is None and _is_plain(url):
+            return self._request(method, url, _Headers(headers), timeout, data, allow_redirects)
         return self._session.request(
             method,
             url,
@@ -109,11 +126,25 @@ class DirectSession:
             proxy=proxy,
         )
 
+    def get(
+        self,
+        url: URL,
+        *,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+        raise_for_status: bool = False,
+        proxy: str | None = None,
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """Like `request`, for a GET that follows redirects."""
+        if proxy is None and _is_plain(url):
+            return self._request("GET", url, _Headers(headers), timeout, None, True)
+        return self._session.get(url, headers=headers, timeout=timeout, raise_for_status=raise_for_status, proxy=proxy)
+
     async def _request(
         self,
         method: str,
         url: URL,
-        headers: Mapping[str, str],
+        headers: _Headers,
         timeout: aiohttp.ClientTimeout,
         data: Payload | None,
         allow_redirects: bool,
@@ -127,15 +158,17 @@ class DirectSession:
                 raise
             # The server had closed a connection that was kept: a read is sent once more (RFC 9112 section 9.3.1).
             response = await self._sent(method, url, headers, timeout, data)
-        target = response.headers.get("Location") if allow_redirects and response.status in _REDIRECTS else None
-        if target is None:
+        if not allow_redirects or response.status not in _REDIRECTS:
+            return response
+        target = response.headers.get("Location") or response.headers.get("URI")
+        if not target:
             return response
         response.release()
         # From here on aiohttp follows: it knows where a redirect may lead.
         return await self._session.request(
             method,
             url.join(URL(target)),
-            headers=headers,
+            headers=tuple(headers),
             timeout=timeout,
             max_redirects=_MOST_REDIRECTS - 1,
             raise_for_status=False,
@@ -145,7 +178,7 @@ class DirectSession:
         self,
         method: str,
         url: URL,
-        headers: Mapping[str, str],
+        headers: _Headers,
         timeout: aiohttp.ClientTimeout,
         data: Payload | None,
     ) -> aiohttp.ClientResponse:
@@ -167,3 +200,8 @@ class DirectSession:
             connection.close()
             raise
         return response
+
+
+def _is_plain(url: URL) -> bool:
+    """Whether nothing in an address wants looking after, and nobody wants to see requests."""
+    return url.scheme in ("http", "https") and url.raw_user is None and _senders() == _OF_AIOHTTP

@@ -404,7 +404,7 @@ class Transport:
         usual = key is self._key and session.auto_decompress and content_type in _USUAL_TYPES
         if usual and (kept := self._usual_headers.get(content_type)) is not None:
             return kept
-        headers = _HeadersWithKey(
+        headers = CIMultiDict(
             {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
         )
         if content_type is not None:
@@ -433,8 +433,7 @@ class Transport:
             address = URL(url, encoded=url.isascii() and " " not in url)
             silence = self.timeouts.read
             with shared.deadlines.within(self.timeouts.connect + silence):
-                response = await session.request(
-                    "GET",
+                response = await session.get(
                     address,
                     headers=_download_headers(),
                     timeout=_client_timeout(self.timeouts.connect, None),
@@ -458,13 +457,6 @@ def check_key(key: object) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("api_key holds characters that no key has (spaces, control characters or non-ASCII)")
     return key
-
-
-class _HeadersWithKey(CIMultiDict[str]):
-    """Headers that do not show themselves, where an error tracker writes down what each function was doing."""
-
-    def __repr__(self) -> str:
-        return "<headers>"
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,12 +15,14 @@ from typing import Any
 import aiohttp
 import pytest
 from conftest import Connect
-from servers import DONE, KEY, PDF, Exchange, RawServer, http, reply
+from servers import DONE, KEY, PDF, Exchange, RawServer, http, reply, silence
 
 from cloudlayer_async import (
     AsyncCloudlayer,
     Attempt,
     ConnectionFailedError,
+    DownloadError,
+    HtmlToPdf,
     Job,
     JobStatus,
     RetryPolicy,
@@ -128,10 +131,17 @@ async def test_who_replaces_a_sessions_sending_sees_every_request(
         await client.get_status()
         with monkeypatch.context() as patch, by_aiohttp() as sent:
             original: Callable[..., Any] = getattr(aiohttp.ClientSession, method)
-            patch.setattr(aiohttp.ClientSession, method, lambda *args, **options: original(*args, **options))
+            seen = []
+
+            def watched(*args: Any, **options: Any) -> Any:
+                seen.append(args)
+                return original(*args, **options)
+
+            patch.setattr(aiohttp.ClientSession, method, watched)
             await client.get_status()
             await client.html_to_pdf("<p>")
             await product_at(client, f"{server.url}/a.pdf")
+        assert len(seen) == {"_request": 3, "request": 2, "get": 1}[method]
         with by_aiohttp() as later:
             await client.get_status()
     assert sent == ["GET", "POST", "GET"]
@@ -240,3 +250,94 @@ async def test_a_connection_that_takes_too_long_is_no_doubt_either(
         await client.html_to_pdf("<p>")
     assert not caught.value.maybe_billed
     assert [attempt.sent for attempt in caught.value.history] == [False]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"headers": {"X-Trace": "1"}},
+        {"middlewares": "passing"},
+        {"proxy": "itself"},
+        {"cookie_jar": "kept"},
+        {"trace_configs": [aiohttp.TraceConfig()]},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+async def test_what_others_put_into_the_constructor_counts(
+    settings: dict[str, Any], connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As monitors and companies with a proxy do."""
+    passed = []
+
+    async def passing(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        passed.append(request.method)
+        return await handler(request)
+
+    made = aiohttp.ClientSession.__init__
+    async with RawServer(STATUS) as server:
+        real = {"passing": (passing,), "itself": server.url, "kept": aiohttp.CookieJar()}
+        added = {name: real[value] if isinstance(value, str) else value for name, value in settings.items()}
+        monkeypatch.setattr(
+            aiohttp.ClientSession, "__init__", lambda self, **options: made(self, **{**options, **added})
+        )
+        client = await connect(server.url)
+        with by_aiohttp() as sent:
+            await client.get_status()
+    assert sent == ["GET"]
+    assert passed == (["GET"] if "middlewares" in settings else [])
+    assert ("X-Trace" in server.requests[0].headers) == ("headers" in settings)
+    assert server.requests[0].target.startswith("http:") == ("proxy" in settings)
+
+
+@pytest.mark.asyncio
+async def test_a_class_in_the_place_of_sessions_is_used(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        auto_decompress = True
+        closed = False
+
+        def __init__(self, **_: Any) -> None:
+            self.asked: list[str] = []
+
+        async def request(self, method: str, url: object, **_: Any) -> Any:
+            raise aiohttp.ClientPayloadError(f"{method} {url}")
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(aiohttp, "ClientSession", Session)
+    client = await connect("http://127.0.0.1:9", retry=RetryPolicy(attempts=1))
+    with pytest.raises(ConnectionFailedError, match="GET http://127"):
+        await client.get_status()
+
+
+@pytest.mark.asyncio
+async def test_the_key_is_in_nothing_that_a_tracker_takes_apart(connect: Connect) -> None:
+    """Trackers walk mappings and sequences item by item, and do not ask how they want to be shown."""
+    async with RawServer(silence) as server:
+        client = await connect(server.url)
+        task = asyncio.create_task(client.submit(HtmlToPdf("<p>")))
+        await server.arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    held = []
+    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+        for value in frame.f_locals.values():
+            held.append(repr(value))
+            if isinstance(value, Mapping):
+                held += [str(item) for item in value.items()]
+            elif isinstance(value, Sequence):
+                held += [repr(item) for item in value]
+    assert any("DirectSession" in text for text in held)
+    assert not [text for text in held if KEY in text]
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("at_once")
+async def test_a_redirect_to_nowhere_is_not_asked_again(connect_any: Connect) -> None:
+    async with RawServer(reply(302, location="")) as server:
+        client = await connect_any(server.url)
+        with pytest.raises(DownloadError, match="302"):
+            await product_at(client, f"{server.url}/a.pdf")
+    assert len(server.requests) == 1

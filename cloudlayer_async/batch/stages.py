@@ -153,7 +153,9 @@ class Stages:
 
     def _renamed(self, filename: str) -> str:
         """A server's name for a product without the token that it may have taken over from the job's name."""
-        name = filename if self._journal is None else self._journal.tokens.strip(filename)
+        if self._journal is None:
+            return filename
+        name = self._journal.tokens.strip(filename)
         return name if name.strip() and not name.startswith(".") else f"document{name.strip()}"
 
     # --- what the journal has ---------------------------------------------------------------------------------------
