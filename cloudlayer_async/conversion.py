@@ -370,7 +370,7 @@ async def save_document(
     return Document(filename=head.filename, content_type=head.content_type, job=conversion.job, path=saved)
 
 
-def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str] | None) -> Awaitable[Head]:
+def fetch_product(conversion: AsyncConversion, sink: Sink, rename: Callable[[str], str]) -> Awaitable[Head]:
     """Puts a conversion's product into a sink, once its job has ended; `rename` is given the name as it came."""
     return conversion._fetch(sink, None, rename)
 

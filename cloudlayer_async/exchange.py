@@ -1,6 +1,6 @@
 """One request and its reply over a session of ours, by the shortest way.
 
-A third of the CPU of a call goes into what `aiohttp.ClientSession.request` does for everybody: default headers, cookies,
+A sixth of the CPU of a call goes into what `aiohttp.ClientSession.request` does for everybody: default headers, cookies,
 .netrc, proxies, redirects, traces, timers. A session of ours has none of these, and its parts do as well without: its
 connector lends a connection, aiohttp's request is sent over it, its reply is read. In a batch of small jobs that is 70
 microseconds of CPU for each of them, of some 480 (`benchmarks/batch.py`).
@@ -33,8 +33,7 @@ _SESSION: Final = aiohttp.ClientSession
 
 
 def _senders() -> tuple[object, ...]:
-    session: Any = aiohttp.ClientSession
-    return getattr(session, "_request", None), getattr(session, "request", None), getattr(session, "get", None)
+    return _SESSION._request, _SESSION.request, _SESSION.get
 
 
 def _parts_fit() -> bool:
@@ -112,9 +111,11 @@ class DirectSession:
         proxy: str | None = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
         """Sends a request and waits for its reply's head; arguments, result and errors are `ClientSession.request`'s."""
-        plain = method == "GET" or (method == "POST" and not isinstance(data, aiohttp.MultipartWriter))
-        if plain and proxy is None and _is_plain(url):
-            return self._request(method, url, _Headers(headers), timeout, data, allow_redirects)
+        if not allow_redirects and proxy is None and _is_plain(url):
+            if method == "GET" and data is None:
+                return self._read(url, _Headers(headers), timeout)
+            if method == "POST" and not isinstance(data, aiohttp.MultipartWriter):
+                return self._sent(self._made(method, url, _Headers(headers), data), timeout)
         return self._session.request(
             method,
             url,
@@ -135,58 +136,48 @@ class DirectSession:
         raise_for_status: bool = False,
         proxy: str | None = None,
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """Like `request`, for a GET that follows redirects."""
+        """`ClientSession.get`: it follows redirects, so nothing secret may be in the headers."""
         if proxy is None and _is_plain(url):
-            return self._request("GET", url, _Headers(headers), timeout, None, True)
+            return self._followed(url, headers, timeout)
         return self._session.get(url, headers=headers, timeout=timeout, raise_for_status=raise_for_status, proxy=proxy)
 
-    async def _request(
-        self,
-        method: str,
-        url: URL,
-        headers: _Headers,
-        timeout: aiohttp.ClientTimeout,
-        data: Payload | None,
-        allow_redirects: bool,
+    async def _followed(
+        self, url: URL, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        try:
-            response = await self._sent(method, url, headers, timeout, data)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            if method != "GET":
-                raise
-            # The server had closed a connection that was kept: a read is sent once more (RFC 9112 section 9.3.1).
-            response = await self._sent(method, url, headers, timeout, data)
-        if not allow_redirects or response.status not in _REDIRECTS:
+        response = await self._read(url, _Headers(headers), timeout)
+        if response.status not in _REDIRECTS:
             return response
         target = response.headers.get("Location") or response.headers.get("URI")
         if not target:
             return response
         response.release()
         # From here on aiohttp follows: it knows where a redirect may lead.
-        return await self._session.request(
-            method,
+        return await self._session.get(
             url.join(URL(target)),
-            headers=tuple(headers),
+            headers=headers,
             timeout=timeout,
             max_redirects=_MOST_REDIRECTS - 1,
             raise_for_status=False,
         )
 
-    async def _sent(
-        self,
-        method: str,
-        url: URL,
-        headers: _Headers,
-        timeout: aiohttp.ClientTimeout,
-        data: Payload | None,
-    ) -> aiohttp.ClientResponse:
-        request = aiohttp.ClientRequest(method, url, headers=headers, data=data, loop=self._loop, session=self._session)
+    async def _read(self, url: URL, headers: _Headers, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        try:
+            return await self._sent(self._made("GET", url, headers), timeout)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            pass
+        # The server had closed a connection that was kept: a read is sent once more (RFC 9112 section 9.3.1).
+        return await self._sent(self._made("GET", url, headers), timeout)
+
+    def _made(self, method: str, url: URL, headers: _Headers, data: Payload | None = None) -> aiohttp.ClientRequest:
+        return aiohttp.ClientRequest(method, url, headers=headers, data=data, loop=self._loop, session=self._session)
+
+    async def _sent(self, request: aiohttp.ClientRequest, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         try:
             connection = await self._connector.connect(request, traces=[], timeout=timeout)
         except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {url}") from error
+            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {request.url}") from error
         try:
             assert connection.protocol is not None
             connection.protocol.set_response_params(read_until_eof=True, read_timeout=timeout.sock_read)

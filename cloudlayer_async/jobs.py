@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import re
 import sys
@@ -153,8 +152,7 @@ class Jobs:
                 on_update=on_update,
             )
         news.found(job_id, ended)
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
+        logger.info("job %s ended: %s", ended.id, ended.raw_status or ended.status)
         if ended.is_error:
             raise JobFailedError(ended)
         return ended

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -54,8 +53,7 @@ async def submit_request(
         call, lambda reply: _read(call, reply), repeat_refused=repeat_refused, before_sending=before_sending
     )
     if job is not None:
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("%s accepted: job %s", kind, job.id)
+        logger.info("%s accepted: job %s", kind, job.id)
         jobs.submitted(job.id, has_webhook=request.webhook is not None)
         return AsyncConversion(
             transport=transport,

@@ -19,7 +19,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 import aiohttp
 import attrs
 from aiohttp.payload import Payload
-from multidict import CIMultiDict
 from yarl import URL
 
 from .errors import (
@@ -91,7 +90,7 @@ class Transport:
         """By path: there are ten of them, and an address parsed before is cheaper to send to."""
         self._options: dict[str, Any] | None = None
         """What requests to this address carry besides their own; known when the first one is sent."""
-        self._usual_headers: dict[str | None, CIMultiDict[str]] = {}
+        self._usual_headers: dict[str | None, dict[str, str]] = {}
         """By content type, where the key is fixed and nothing depends on the session or the body."""
         self._on_attempt = on_attempt
         self._on_repeat = on_repeat
@@ -399,14 +398,12 @@ class Transport:
 
     def _headers(
         self, session: aiohttp.ClientSession | DirectSession, key: Secret, body: Payload | None
-    ) -> CIMultiDict[str]:
+    ) -> dict[str, str]:
         content_type = None if body is None else body.content_type
         usual = key is self._key and session.auto_decompress and content_type in _USUAL_TYPES
         if usual and (kept := self._usual_headers.get(content_type)) is not None:
             return kept
-        headers = CIMultiDict(
-            {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
-        )
+        headers = {"X-API-Key": key.reveal(), "Accept": "application/json, */*;q=0.5", "User-Agent": _user_agent()}
         if content_type is not None:
             headers["Content-Type"] = content_type  # a borrowed session may have a default one
         if not session.auto_decompress:
@@ -467,9 +464,9 @@ def _client_timeout(connect: float, silence: float | None) -> aiohttp.ClientTime
 
 
 @cache
-def _download_headers() -> CIMultiDict[str]:
+def _download_headers() -> dict[str, str]:
     # Identity, so that the length promised is the length to be counted.
-    return CIMultiDict({"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()})
+    return {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": _user_agent()}
 
 
 @cache

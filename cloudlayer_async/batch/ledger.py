@@ -29,7 +29,6 @@ class Stage(enum.Enum):
     DOWNLOADING = "download"
 
 
-_WAITING = Stage.WAITING
 _TIMED = (Stage.SUBMITTING, Stage.PENDING, Stage.DOWNLOADING)
 
 
@@ -132,7 +131,7 @@ class Ledger:
         now = time.monotonic()
         left = item.stage
         self._stages[left] -= 1
-        if left is not _WAITING:
+        if left is not Stage.WAITING:
             self._seconds[left] += now - item.since
             self._passed[left] += 1
         item.since = now
